@@ -1,0 +1,114 @@
+import type { V1Pod } from '@kubernetes/client-node';
+import type { KubeClient } from '../kube/client.ts';
+import type { CallOptions, NamespacedName } from '../kube/refs.ts';
+import { getCluster } from './cluster.ts';
+import { labels, PENDING_PRIMARY } from './constants.ts';
+import { isPodReady, isPodTerminating, podRestarts } from './pod-state.ts';
+
+/** Role that the operator gave an instance by label. `unhealthy`: the old primary of a failover. */
+export type InstanceRole = 'primary' | 'replica' | 'unhealthy';
+
+/** The pod behind an instance. Name and uid together identify it: names are used again. */
+export interface InstancePod {
+  name: string;
+  uid: string;
+  /** Undefined until the pod's network is there. */
+  ip?: string;
+  /** Undefined until it is scheduled. */
+  node?: string;
+  /** `Pending`, `Running`, `Succeeded`, `Failed`, `Unknown`. */
+  phase: string;
+  ready: boolean;
+  /** Somebody asked for its deletion. */
+  terminating: boolean;
+  /** Restarts of its containers, all together. */
+  restarts: number;
+}
+
+/** One PostgreSQL instance of a cluster. */
+export interface Instance {
+  /** `<cluster>-<serial>`. */
+  name: string;
+  pod: InstancePod;
+  /** Undefined when the operator has not labelled the pod yet. */
+  role?: InstanceRole;
+  /** Its label says primary. The label may lie during a failover; see `primaryTruth`. */
+  isPrimary: boolean;
+}
+
+/** The primary that a cluster's status names has no pod, or the status names none. */
+export class NoPrimaryError extends Error {
+  override readonly name = 'NoPrimaryError';
+  readonly code = 'CNPG_NO_PRIMARY';
+}
+
+/** All instance pods of a cluster by name, pods of jobs and poolers left out. */
+export async function listInstances(
+  kube: KubeClient,
+  ref: NamespacedName,
+  options: CallOptions = {},
+): Promise<Instance[]> {
+  const pods = await kube.list<V1Pod>(
+    { apiVersion: 'v1', kind: 'Pod', namespace: ref.namespace },
+    { labelSelector: `${labels.cluster}=${ref.name},${labels.podRole}=instance`, ...options },
+  );
+  return instancesOf(pods);
+}
+
+/** The instances among some pods of one cluster, sorted by serial. Pods of jobs and poolers are left out. */
+export function instancesOf(pods: V1Pod[]): Instance[] {
+  return pods
+    .filter((pod) => pod.metadata?.labels?.[labels.podRole] === 'instance')
+    .map(instanceOf)
+    .toSorted((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+}
+
+/** What an instance pod says about its instance. */
+export function instanceOf(pod: V1Pod): Instance {
+  const { metadata, spec, status } = pod;
+  const name = metadata?.name ?? '';
+  const role = roleOf(metadata?.labels?.[labels.instanceRole]);
+  return {
+    name: metadata?.labels?.[labels.instanceName] ?? name,
+    pod: {
+      name,
+      uid: metadata?.uid ?? '',
+      ...(status?.podIP === undefined ? {} : { ip: status.podIP }),
+      ...(spec?.nodeName === undefined ? {} : { node: spec.nodeName }),
+      phase: status?.phase ?? 'Unknown',
+      ready: isPodReady(pod),
+      terminating: isPodTerminating(pod),
+      restarts: podRestarts(pod),
+    },
+    ...(role === undefined ? {} : { role }),
+    isPrimary: role === 'primary',
+  };
+}
+
+/**
+ * The instance that `status.currentPrimary` names.
+ *
+ * @throws NoPrimaryError when the status names none, or its pod does not exist
+ */
+export async function currentPrimary(
+  kube: KubeClient,
+  ref: NamespacedName,
+  options: CallOptions = {},
+): Promise<Instance> {
+  const [cluster, instances] = await Promise.all([getCluster(kube, ref, options), listInstances(kube, ref, options)]);
+  const name = cluster.status?.currentPrimary;
+  const where = `Cluster ${ref.namespace}/${ref.name}`;
+  if (name === undefined || name === '' || name === PENDING_PRIMARY) {
+    throw new NoPrimaryError(`${where} has no current primary; phase: ${cluster.status?.phase ?? 'none yet'}`);
+  }
+  const primary = instances.find((instance) => instance.name === name);
+  if (primary === undefined) {
+    const existing = instances.map((instance) => instance.name).join(', ') || 'none';
+    throw new NoPrimaryError(`${where}: its current primary ${name} has no pod; instance pods: ${existing}`);
+  }
+  return primary;
+}
+
+function roleOf(label: string | undefined): InstanceRole | undefined {
+  return label === 'primary' || label === 'replica' || label === 'unhealthy' ? label : undefined;
+}

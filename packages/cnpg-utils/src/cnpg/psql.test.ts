@@ -1,0 +1,56 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { FakeApiServer } from '../../test/support/fake-api-server.ts';
+import { KubeClient } from '../kube/client.ts';
+import { ExecConnectionLostError } from '../kube/exec-errors.ts';
+import { PsqlError, psqlRows } from './psql.ts';
+
+const pod = { namespace: 'team', name: 'db-1' };
+let server: FakeApiServer;
+let kube: KubeClient;
+beforeEach(async () => {
+  server = await FakeApiServer.start();
+  kube = KubeClient.fromString(server.kubeconfig);
+});
+afterEach(async () => {
+  await kube.close();
+  await server[Symbol.asyncDispose]();
+});
+
+function answer(channels: [number, string][]): void {
+  server.execHandler = (socket) => {
+    for (const [channel, text] of channels) socket.send(Buffer.concat([Buffer.of(channel), Buffer.from(text)]));
+  };
+}
+
+const success = '{"status":"Success"}';
+const failure = '{"status":"Failure","details":{"causes":[{"reason":"ExitCode","message":"1"}]}}';
+
+test('rows come as JSON, the query in one argument', async () => {
+  answer([
+    [1, '[{"a":1},'],
+    [1, '{"a":2}]\n'],
+    [3, success],
+  ]);
+  await expect(psqlRows(kube, pod, "SELECT 'x; y' AS a")).resolves.toEqual([{ a: 1 }, { a: 2 }]);
+  const command = server.requests[0]?.query.getAll('command') ?? [];
+  expect(command.at(-1)).toBe(`SELECT coalesce(json_agg(q), '[]'::json) FROM (SELECT 'x; y' AS a) AS q`);
+  expect(server.requests[0]?.query.get('container')).toBe('postgres');
+});
+
+test('what psql says becomes the error', async () => {
+  answer([
+    [2, 'ERROR:  relation "nope" does not exist\nLINE 1: …\n'],
+    [3, failure],
+  ]);
+  await expect(psqlRows(kube, pod, 'SELECT * FROM nope')).rejects.toBeInstanceOf(PsqlError);
+  await expect(psqlRows(kube, pod, 'SELECT * FROM nope')).rejects.toThrow(
+    'psql in pod team/db-1: ERROR:  relation "nope" does not exist LINE 1: …',
+  );
+});
+
+test('a lost connection stays a lost connection', async () => {
+  server.execHandler = (socket) => {
+    socket.close(1011);
+  };
+  await expect(psqlRows(kube, pod, 'SELECT 1')).rejects.toBeInstanceOf(ExecConnectionLostError);
+});

@@ -1,0 +1,66 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { FakeApiServer, reply, status } from '../../test/support/fake-api-server.ts';
+import { KubeClient } from '../kube/client.ts';
+import { ForbiddenError, UnreachableError } from '../kube/errors.ts';
+import { probeWebhook, webhookAnswers } from './webhook.ts';
+
+let server: FakeApiServer;
+let kube: KubeClient;
+beforeEach(async () => {
+  server = await FakeApiServer.start();
+  kube = KubeClient.fromString(server.kubeconfig);
+});
+afterEach(async () => {
+  await kube.close();
+  await server[Symbol.asyncDispose]();
+});
+
+function answer(code: number, reason: string, message: string): void {
+  server.handler = (_request, response) => {
+    reply(response, code, status(code, reason, message));
+  };
+}
+
+test('the refusal that only the validating webhook can give proves it', async () => {
+  answer(422, 'Invalid', 'Cluster.cluster "cnpg-chaos-webhook-probe" is invalid: spec.storage.size: Invalid value: ""');
+  await expect(probeWebhook(kube)).resolves.toEqual({ answers: true });
+  await expect(webhookAnswers(kube)).resolves.toBe(true);
+});
+
+test('nothing is ever created', async () => {
+  answer(422, 'Invalid', 'spec.storage.size');
+  await probeWebhook(kube, { namespace: 'team' });
+  expect(server.requests).toHaveLength(1);
+  expect(server.requests[0]?.path).toBe('/apis/postgresql.cnpg.io/v1/namespaces/team/clusters');
+  expect(server.requests[0]?.query.get('dryRun')).toBe('All');
+});
+
+test('a webhook that cannot be reached does not answer', async () => {
+  answer(500, 'InternalError', 'failed calling webhook "mcluster.cnpg.io": connection refused');
+  const probe = await probeWebhook(kube);
+  expect(probe.answers).toBe(false);
+  expect(probe.problem).toContain('connection refused');
+  await expect(webhookAnswers(kube)).resolves.toBe(false);
+});
+
+test('an invalid Cluster that is accepted: there is no validating webhook', async () => {
+  server.handler = (_request, response) => {
+    reply(response, 201, { apiVersion: 'postgresql.cnpg.io/v1', kind: 'Cluster' });
+  };
+  await expect(probeWebhook(kube)).resolves.toMatchObject({
+    answers: false,
+    problem: expect.stringContaining('validating webhook is not installed') as string,
+  });
+});
+
+test('no CloudNativePG at all', async () => {
+  answer(404, 'NotFound', 'the server could not find the requested resource');
+  await expect(probeWebhook(kube)).resolves.toMatchObject({ answers: false });
+});
+
+test('trouble that is not the webhook is an error, not an answer', async () => {
+  answer(403, 'Forbidden', 'you may not create clusters');
+  await expect(probeWebhook(kube)).rejects.toBeInstanceOf(ForbiddenError);
+  await server[Symbol.asyncDispose]();
+  await expect(probeWebhook(kube)).rejects.toBeInstanceOf(UnreachableError);
+});

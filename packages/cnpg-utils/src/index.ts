@@ -1,0 +1,143 @@
+export {
+  clusterRef,
+  createCluster,
+  deleteCluster,
+  describeCluster,
+  findCluster,
+  getCluster,
+  isClusterReady,
+  waitForClusterReady,
+  type ClusterWaitOptions,
+} from './cnpg/cluster.ts';
+export { UnexpectedClusterError } from './cnpg/cluster-schema.ts';
+export {
+  annotations,
+  CLUSTER_KIND,
+  CNPG_API_VERSION,
+  labels,
+  names,
+  PENDING_PRIMARY,
+  PGDATA,
+  phases,
+  POSTGRES_CONTAINER,
+} from './cnpg/constants.ts';
+export { appCredentials, secretText, type AppCredentials, type Credentials } from './cnpg/credentials.ts';
+export {
+  clusterHealth,
+  waitForHealthy,
+  type ClusterHealth,
+  type HealthFacts,
+  type HealthOptions,
+} from './cnpg/health.ts';
+export {
+  currentPrimary,
+  instanceOf,
+  listInstances,
+  NoPrimaryError,
+  type Instance,
+  type InstancePod,
+  type InstanceRole,
+} from './cnpg/instances.ts';
+export {
+  OperatorNotFoundError,
+  operatorStatus,
+  waitForOperatorReady,
+  type OperatorOptions,
+  type OperatorPod,
+  type OperatorStatus,
+} from './cnpg/operator.ts';
+export { crashLoops, isPodReady, isPodTerminating, podRestarts, podTrouble } from './cnpg/pod-state.ts';
+export { deletePod, findPodByUid, waitForPodGone, type DeletePodOptions } from './cnpg/pods.ts';
+export { PsqlError, psqlRows, type PsqlOptions } from './cnpg/psql.ts';
+export {
+  replicationFacts,
+  walReceiver,
+  type ReplicationFacts,
+  type ReplicationQueryOptions,
+  type StandbyReplication,
+  type WalReceiver,
+} from './cnpg/replication.ts';
+export {
+  judgeSources,
+  primaryTruth,
+  type PrimarySources,
+  type PrimaryTruth,
+  type PrimaryTruthOptions,
+  type RecoveryState,
+} from './cnpg/role-truth.ts';
+export { serviceClusterIp, serviceEndpoints, type ServiceEndpoint } from './cnpg/services.ts';
+export type {
+  Cluster,
+  ClusterCondition,
+  ClusterSpec,
+  ClusterStatus,
+  StorageSpec,
+  SynchronousSpec,
+} from './cnpg/types.ts';
+export { probeWebhook, webhookAnswers, type WebhookProbe } from './cnpg/webhook.ts';
+export { formatDuration, InvalidDurationError, parseDuration } from './duration.ts';
+export {
+  KubeClient,
+  type ApplyOptions,
+  type DeleteOptions,
+  type KubeClientOptions,
+  type ListOptions,
+  type PatchOptions,
+  type ResourceList,
+  type WriteOptions,
+} from './kube/client.ts';
+export {
+  ConflictError,
+  ExpiredError,
+  ForbiddenError,
+  InvalidError,
+  isTransientKubeError,
+  KubeError,
+  NotFoundError,
+  TimeoutError,
+  UnreachableError,
+  type KubeErrorDetails,
+} from './kube/errors.ts';
+export { exec, execOk, type ExecOptions, type ExecResult, type ExecTarget } from './kube/exec.ts';
+export {
+  ExecConnectionLostError,
+  ExecError,
+  ExecFailedError,
+  ExecOutputLimitError,
+  ExecStartError,
+  ExecTimeoutError,
+  type ExecOutput,
+} from './kube/exec-errors.ts';
+export { PooledKubeConfig } from './kube/kube-config.ts';
+export { followLogs, podLogs, type LogOptions, type LogTarget } from './kube/logs.ts';
+export {
+  describeRef,
+  type CallOptions,
+  type CollectionRef,
+  type NamespacedName,
+  type ResourceRef,
+} from './kube/refs.ts';
+export { type KubeReply, type KubeRequest, KubeTransport } from './kube/transport.ts';
+export {
+  watch,
+  type BlindInterval,
+  type BlindReason,
+  type Watch,
+  type WatchEvent,
+  type WatchOptions,
+  type WatchRef,
+} from './kube/watch.ts';
+export { closeClient, connect, destroyClient, type ConnectOptions } from './postgres/connect.ts';
+export { ConnectError, connectFailureOf, sqlStateOf, type ConnectFailure } from './postgres/connect-error.ts';
+export { compareLsn, formatLsn, InvalidLsnError, lsnDiff, parseLsn } from './postgres/lsn.ts';
+export {
+  InvalidWalFileError,
+  parseTimelineHistory,
+  timelineOfWalFile,
+  type TimelineSwitch,
+} from './postgres/timeline.ts';
+export { retry, type RetryOptions } from './retry.ts';
+export { anySignal, raceSignal, sleep } from './signals.ts';
+export { timeouts, type TimeoutName } from './timeouts.ts';
+export { waitFor, WaitTimeoutError, type WaitOptions, type WaitProbe } from './wait.ts';
+export type { KubernetesObject } from '@kubernetes/client-node';
