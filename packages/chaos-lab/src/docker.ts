@@ -1,0 +1,88 @@
+import { LabError } from './errors.ts';
+import { run, tryRun, type RunOptions } from './run.ts';
+import { labLabel, nodeKeyLabel } from './topology.ts';
+
+/** A container of a lab as the Docker engine knows it. */
+export interface LabContainer {
+  id: string;
+  name: string;
+  lab: string;
+  nodeKey: string;
+  running: boolean;
+  /** False while it is paused. */
+  responsive: boolean;
+}
+
+/** A Docker network as the engine knows it. */
+export interface DockerNetwork {
+  name: string;
+  lab: string;
+  bridge: string;
+  subnets: string[];
+}
+
+interface InspectedContainer {
+  Id: string;
+  Name: string;
+  Config: { Labels: Record<string, string> | null };
+  State: { Running: boolean; Paused: boolean };
+}
+
+interface InspectedNetwork {
+  Name: string;
+  Labels: Record<string, string> | null;
+  Options: Record<string, string> | null;
+  IPAM: { Config: { Subnet?: string }[] | null };
+}
+
+/** Runs a `docker` command and returns its output. Throws {@link LabError} with the client's words. */
+export function docker(args: readonly string[], options?: RunOptions): Promise<string> {
+  return run(['docker', ...args], options);
+}
+
+const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '');
+
+/** All containers of all labs on this engine, running or not. */
+export async function labContainers(): Promise<LabContainer[]> {
+  const ids = lines(await docker(['ps', '-aq', '--no-trunc', '--filter', `label=${labLabel}`]));
+  if (ids.length === 0) return [];
+  // A container may vanish between the two calls; what is still there is printed all the same.
+  const { stdout } = await tryRun(['docker', 'container', 'inspect', ...ids]);
+  const inspected = JSON.parse(stdout) as InspectedContainer[];
+  return inspected.map((one) => ({
+    id: one.Id,
+    name: one.Name.replace(/^\//, ''),
+    lab: one.Config.Labels?.[labLabel] ?? '',
+    nodeKey: one.Config.Labels?.[nodeKeyLabel] ?? '',
+    running: one.State.Running,
+    responsive: one.State.Running && !one.State.Paused,
+  }));
+}
+
+/** All networks of this engine. */
+export async function dockerNetworks(): Promise<DockerNetwork[]> {
+  const ids = lines(await docker(['network', 'ls', '-q', '--no-trunc']));
+  const { stdout } = await tryRun(['docker', 'network', 'inspect', ...ids]);
+  const inspected = JSON.parse(stdout) as InspectedNetwork[];
+  return inspected.map((one) => ({
+    name: one.Name,
+    lab: one.Labels?.[labLabel] ?? '',
+    bridge: one.Options?.['com.docker.network.bridge.name'] ?? '',
+    subnets: (one.IPAM.Config ?? []).flatMap((config) => (config.Subnet ? [config.Subnet] : [])),
+  }));
+}
+
+/** Runs a command in a container and returns its output; throws {@link LabError} when it exits with another code than 0. */
+export function execInContainer(container: string, argv: readonly string[], options: RunOptions = {}): Promise<string> {
+  const stdin = options.input !== undefined || options.inputFile !== undefined;
+  return docker(['exec', ...(stdin ? ['-i'] : []), container, ...argv], options);
+}
+
+/** Removes containers with their anonymous volumes, running or not. Absent ones are no error. */
+export async function removeContainers(containers: readonly string[]): Promise<void> {
+  if (containers.length === 0) return;
+  const result = await tryRun(['docker', 'rm', '--force', '--volumes', ...containers], { timeoutMs: 120_000 });
+  const errors = lines(result.stderr).filter((line) => !/No such container|is already in progress/.test(line));
+  if (result.exitCode !== 0 && errors.length > 0)
+    throw new LabError('DOCKER', `cannot remove containers: ${errors.join('; ')}`);
+}

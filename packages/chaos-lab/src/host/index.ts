@@ -1,0 +1,4 @@
+export { EngineError, engineSocket, hasImage, imagesOf, loadImage, pingEngine, removeImage } from './docker-engine.ts';
+export { ensureHost, type EnsureHostOptions } from './ensure-host.ts';
+export { HostError } from './host-error.ts';
+export { neededFreeBytes, planHost, type HostFacts, type HostNeed, type HostPlan } from './host-plan.ts';

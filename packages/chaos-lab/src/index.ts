@@ -1,0 +1,18 @@
+export { up } from './up.ts';
+export { down } from './down.ts';
+export { status, type LabState, type LabStatus } from './status.ts';
+export { attachToNode, execInNode, kubeconfigPath, nodeLogs, type NodeCommandOptions } from './node-commands.ts';
+export type { Lab, LabNode, LabOptions } from './lab.ts';
+export { LabError, type LabErrorCode } from './errors.ts';
+export { defaultLabName } from './lab-name.ts';
+export {
+  buildComponents,
+  buildOperandImage,
+  cacheDir,
+  prune,
+  type BuildOptions,
+  type BuiltImage,
+  type BuiltLab,
+} from './build/index.ts';
+export { ensureHost } from './host/index.ts';
+export { TerminalProgress, type Progress, type StepHandle } from './progress.ts';
