@@ -1,18 +1,39 @@
+import { existsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+import { chaosReporters, defineChaosProject } from './packages/chaos-kit/src/vitest/config.ts';
+
+// Tests run on the sources of the workspace's packages, so that nothing needs to be built first.
+// 'import' is left out: it would reach the require() calls of CommonJS packages too, and break pg.
+const conditions = ['@cnpg-chaos/source', 'node', 'module', 'default'];
+
+const componentSetup = './packages/chaos-kit/test/component/global-setup.ts';
 
 export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
   test: {
-    reporters: ['default'],
+    // Named, because vitest picks others by itself when it believes that an agent runs it.
+    reporters: chaosReporters(),
     projects: [
       {
-        resolve: { conditions: ['@cnpg-chaos/source'] },
-        ssr: { resolve: { conditions: ['@cnpg-chaos/source', 'node', 'module', 'import'] } },
         test: {
-          name: 'unit',
-          include: ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.ts'],
+          name: { label: 'unit', color: 'cyan' },
+          include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'scripts/**/*.test.ts'],
           sequence: { groupOrder: 0 },
         },
       },
+      {
+        test: {
+          name: { label: 'component', color: 'blue' },
+          include: ['packages/*/test/**/*.component.ts'],
+          // Real PostgreSQL in containers, and vitest runs inside vitest.
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+          globalSetup: existsSync(new URL(componentSetup, import.meta.url)) ? [componentSetup] : [],
+          sequence: { groupOrder: 1 },
+        },
+      },
+      defineChaosProject(),
     ],
   },
 });

@@ -1,0 +1,73 @@
+import type { KubeClient } from '@cnpg-chaos/cnpg-utils';
+
+/** Every engine by name, in the order in which error messages list them. */
+export const engineNames = ['kubernetes', 'chaos-mesh'] as const;
+
+/** Who breaks things: `kubernetes` uses the plain API, `chaos-mesh` its custom resources. */
+export type EngineName = (typeof engineNames)[number];
+
+/** Plain data that survives a journal on disk. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+
+/** What an action knows of its undo before it acts: pure data, so that another process can carry it out. */
+export interface UndoStep {
+  /** Which undo of the engine, for instance `delete-object`. */
+  readonly kind: string;
+  readonly data: { readonly [key: string]: Json };
+  /** Own limit of this undo in milliseconds. Default: the `undo` wait of the configuration. */
+  readonly limitMs?: number;
+}
+
+/** A registered undo. Carrying it out twice, or when the act never happened, does no harm. */
+export interface UndoEntry extends UndoStep {
+  readonly id: string;
+  readonly engine: EngineName;
+  /** The injected fault that it belongs to. */
+  readonly faultId: string;
+}
+
+/** Where an engine works. */
+export interface EngineContext {
+  readonly kube: KubeClient;
+  /** The cluster under test. */
+  readonly cluster: { readonly namespace: string; readonly name: string };
+  readonly chaosMesh: { readonly namespace: string; readonly faultNamespace?: string | undefined };
+}
+
+/** Where an action is planned: unique ids, and the labels that every object it creates must carry. */
+export interface PlanContext extends EngineContext {
+  readonly faultId: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** An action, ready to be journalled and then carried out. */
+export interface PlannedAction {
+  /** In the order of the act; undone in reverse. Empty when there is nothing to undo. */
+  readonly undo: readonly UndoStep[];
+  /** Breaks it. Resolves when the engine says that it is done; returns what is worth a line in the timeline. */
+  act(signal: AbortSignal): Promise<{ readonly [key: string]: Json }>;
+}
+
+/** What a fault asks of one engine. Planning has no side effects. */
+export interface Action {
+  /** One line, for the timeline and dry runs. */
+  readonly summary: string;
+  plan(context: PlanContext): PlannedAction;
+}
+
+/** Something that an engine misses on this cluster, and how to provide it. */
+export interface EngineProblem {
+  readonly missing: string;
+  readonly remedy: string;
+}
+
+/** The contract that all engines meet. */
+export interface Engine {
+  readonly name: EngineName;
+  /** What this cluster lacks for the engine to work, and which rights are missing; empty when it is ready. Touches nothing. */
+  preflight(context: EngineContext, signal: AbortSignal): Promise<readonly EngineProblem[]>;
+  /** Carries out one undo and says how. Idempotent. Throws when the fault may still be there. */
+  undo(entry: UndoEntry, context: EngineContext, signal: AbortSignal): Promise<string>;
+  /** What a person would type to do the same. */
+  manualCommand(entry: UndoEntry): string;
+}

@@ -1,0 +1,27 @@
+import { EngineError, EngineUnavailableError } from '../engines/engine-error.ts';
+import { FaultOptionsError } from '../faults/fault.ts';
+import { GuardError } from '../safety/guard-error.ts';
+import { TargetError } from '../targets/target.ts';
+import { ExperimentOverError, HealError, NoEffectError, RecoveryError, SteadyStateError } from './experiment-error.ts';
+import type { Finding } from './verdict.ts';
+
+/**
+ * Says what an error means for the verdict. What keeps a fault from happening proves nothing about the system under
+ * test; what goes wrong after it happened does.
+ *
+ * @param aborted whether the experiment had been told to stop when the error came
+ */
+export function findingOf(error: unknown, aborted: boolean): Finding {
+  const reason = error instanceof Error ? error.message : String(error);
+  if (error instanceof HealError) return { verdict: 'fail', source: 'heal', reason };
+  if (aborted || error instanceof ExperimentOverError) return { verdict: 'aborted', source: 'abort', reason };
+  if (error instanceof RecoveryError) return { verdict: 'fail', source: 'recover', reason };
+  if (error instanceof NoEffectError) return { verdict: 'inconclusive', source: 'evidence', reason };
+  if (error instanceof SteadyStateError) return { verdict: 'inconclusive', source: 'steady-state', reason };
+  if (error instanceof EngineError) return { verdict: 'inconclusive', source: 'engine', reason };
+  if (error instanceof TargetError) return { verdict: 'inconclusive', source: 'target', reason };
+  if (error instanceof GuardError || error instanceof EngineUnavailableError || error instanceof FaultOptionsError) {
+    return { verdict: 'inconclusive', source: 'refused', reason };
+  }
+  return { verdict: 'fail', source: 'body', reason };
+}

@@ -1,0 +1,202 @@
+import { parseDuration, WaitTimeoutError } from '@cnpg-chaos/cnpg-utils';
+import type { ChaosConfig } from '../config/chaos-config.ts';
+import type { Engine, EngineContext } from '../engines/engine.ts';
+import { EngineError } from '../engines/engine-error.ts';
+import type { EngineRegistry } from '../engines/registry.ts';
+import { type EngineWish, selectEngine } from '../engines/select-engine.ts';
+import { type Fault, type OptionsSchema, type ParsedFaultOptions, selectorOf } from '../faults/fault.ts';
+import type { Evidence } from '../faults/observation.ts';
+import { TargetError } from '../targets/target.ts';
+import { HealError, NoEffectError } from './experiment-error.ts';
+import type { Journal } from './journal.ts';
+import { withLimit } from './limit.ts';
+import { LiveFault } from './live-fault.ts';
+import { observeUntilSeen } from './observe.ts';
+import { type PreparedFault, prepareFault } from './prepare-fault.ts';
+import type { ExperimentSubject } from './subject.ts';
+import type { Timeline } from './timeline.ts';
+
+/** What an `Injector` works with. */
+export interface InjectorOptions {
+  readonly cluster: ExperimentSubject;
+  readonly config: Pick<ChaosConfig, 'waits' | 'chaosMesh'>;
+  readonly engines: EngineRegistry;
+  readonly journal: Journal;
+  readonly timeline: Timeline;
+  /** Nothing is broken once it fired. */
+  readonly signal: AbortSignal;
+  readonly runId: string;
+  readonly experimentId: string;
+  /** Told when something could not be undone while another error is already on its way. */
+  readonly onHealError: (error: unknown) => void;
+}
+
+/** How long the end of an experiment waits for an engine call that is under way before it undoes. */
+const settleMs = 10_000;
+
+/** Injects faults one by one and knows all of them: resolve, journal, act, wait for the effect; and heal. */
+export class Injector {
+  readonly #options: InjectorOptions;
+  readonly #faults: LiveFault[] = [];
+  readonly #active = new Set<LiveFault>();
+  readonly #acting = new Set<Promise<unknown>>();
+
+  constructor(options: InjectorOptions) {
+    this.#options = options;
+  }
+
+  /** Every fault whose undo was journalled, in order. */
+  get faults(): readonly LiveFault[] {
+    return this.#faults;
+  }
+
+  /** Faults that are, or may be, in force. */
+  get active(): readonly LiveFault[] {
+    return [...this.#active];
+  }
+
+  /** Chooses the engine for a fault. @throws EngineUnavailableError naming what is missing. */
+  choose<S extends OptionsSchema>(
+    fault: Fault<S>,
+    option: EngineWish | undefined,
+    config: EngineWish,
+  ): Promise<Engine> {
+    const choice = { fault: fault.name, supported: fault.supportedEngines, option, config };
+    return selectEngine(choice, this.#options.engines, this.#engineContext(), this.#options.signal);
+  }
+
+  /**
+   * Resolves the targets, journals the undo, acts, and waits for the effect. Whatever goes wrong after the journal is
+   * undone before the error comes out.
+   */
+  async inject<S extends OptionsSchema>(
+    fault: Fault<S>,
+    options: ParsedFaultOptions<S>,
+    engine: Engine,
+  ): Promise<LiveFault> {
+    const { cluster, config, journal, timeline, signal, runId, experimentId } = this.#options;
+    timeline.enter('inject');
+    signal.throwIfAborted();
+    const engineContext = this.#engineContext();
+    const selector = selectorOf(fault, options.own);
+    const targets = await selector.resolve({ kube: cluster.kube, cluster: engineContext.cluster }, signal);
+    if (targets.length === 0) throw new TargetError(`${fault.name}: ${selector.description} resolved to nothing`);
+    const prepared = prepareFault(fault, options, targets, { engine, engineContext, runId, experimentId });
+    const healedWithinMs = options.healedWithinMs ?? within(fault.evidence.healedWithin) ?? config.waits.healed;
+    const live = this.#liveFault(prepared, healedWithinMs);
+    signal.throwIfAborted();
+    for (const entry of prepared.entries) await journal.append(entry);
+    this.#faults.push(live);
+    try {
+      await cluster.assertTargetsUnchanged(targets, signal);
+      signal.throwIfAborted();
+      await this.#act(prepared, live);
+      signal.throwIfAborted();
+      const effectWithinMs = options.effectWithinMs ?? within(fault.evidence.effectWithin) ?? config.waits.effect;
+      live.markInForce(await this.#awaitEffect(prepared, effectWithinMs));
+      signal.throwIfAborted();
+    } catch (error) {
+      this.#active.delete(live);
+      // the half of it that happened must not stay, also when it happened after the end of the experiment undid it
+      await live.undoAgain().catch(this.#options.onHealError);
+      throw error;
+    }
+    return live;
+  }
+
+  /** Heals every fault that may be in force, the latest first. @throws HealError with all that could not be undone. */
+  async healAll(): Promise<void> {
+    const active = this.active.toReversed();
+    const failed = this.#faults.filter((fault) => !this.#active.has(fault)).toReversed();
+    const failures: HealError[] = [];
+    const collect = (error: unknown) => {
+      if (!(error instanceof HealError)) throw error;
+      failures.push(error);
+    };
+    // first everything is undone, then it is looked whether it is gone: a look may take minutes
+    for (const fault of [...failed, ...active]) await fault.undo().catch(collect);
+    await Promise.all(active.map((fault) => fault.heal().catch(collect)));
+    if (failures.length === 0) return;
+    throw new HealError(
+      failures.flatMap((failure) => failure.errors.filter((error): error is Error => error instanceof Error)),
+      [...new Set(failures.flatMap((failure) => failure.manualCommands))],
+    );
+  }
+
+  /** Waits, within reason, for engine calls that are under way: one of them could land after its undo. */
+  async settle(): Promise<void> {
+    if (this.#acting.size === 0) return;
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, settleMs);
+    await Promise.race([Promise.allSettled(this.#acting), late]);
+    clearTimeout(timer);
+  }
+
+  async #act(prepared: PreparedFault, live: LiveFault): Promise<void> {
+    const { config, timeline, signal } = this.#options;
+    const { engine, action, planned } = prepared;
+    const what = `${engine.name}: ${action.summary}`;
+    timeline.record(what, { fault: prepared.id, targets: prepared.targets.map((target) => ({ ...target })) });
+    this.#active.add(live);
+    live.markActing();
+    const acting = withLimit(what, config.waits.act, (limit) => planned.act(AbortSignal.any([limit, signal])));
+    this.#acting.add(acting);
+    try {
+      timeline.record(`${engine.name} says it is done`, { fault: prepared.id, ...(await acting) });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof TargetError || error instanceof EngineError) throw error;
+      throw new EngineError(engine.name, error instanceof Error ? error.message : String(error), { cause: error });
+    } finally {
+      this.#acting.delete(acting);
+    }
+  }
+
+  async #awaitEffect(prepared: PreparedFault, timeoutMs: number): Promise<Evidence> {
+    const { timeline, signal } = this.#options;
+    const { fault, id, engine, lookEffect } = prepared;
+    try {
+      const evidence = await observeUntilSeen(`the effect of ${fault}`, lookEffect, { timeoutMs, signal });
+      timeline.record(`${fault} in force: ${evidence.what}`, { fault: id, ...evidence.data });
+      return evidence;
+    } catch (cause) {
+      if (!(cause instanceof WaitTimeoutError)) throw cause;
+      throw new NoEffectError(
+        `${fault}: ${engine.name} reported success, but no effect was seen within ${timeoutMs / 1000} s: ${cause.lastObserved}`,
+        { cause },
+      );
+    }
+  }
+
+  #liveFault(prepared: PreparedFault, healedWithinMs: number): LiveFault {
+    const { config, engines, journal, timeline } = this.#options;
+    return new LiveFault({
+      id: prepared.id,
+      fault: prepared.fault,
+      engine: prepared.engine.name,
+      options: prepared.options,
+      targets: prepared.targets,
+      entries: prepared.entries,
+      lookHealed: prepared.lookHealed,
+      healedWithinMs,
+      timeline,
+      undo: {
+        journal,
+        engines,
+        context: this.#engineContext(),
+        limitMs: config.waits.undo,
+        onUndone: (entry, how) => timeline.record(`undone: ${how}`, { fault: entry.faultId }),
+      },
+      onHealed: (fault) => this.#active.delete(fault),
+    });
+  }
+
+  #engineContext(): EngineContext {
+    const { kube, namespace, name } = this.#options.cluster;
+    return { kube, cluster: { namespace, name }, chaosMesh: this.#options.config.chaosMesh };
+  }
+}
+
+function within(duration: string | number | undefined): number | undefined {
+  return duration === undefined ? undefined : parseDuration(duration);
+}

@@ -1,0 +1,50 @@
+/**
+ * Outcome of an experiment. `xfail` and `xpass`: a known defect showed as expected, or no longer shows.
+ */
+export type Verdict = 'pass' | 'fail' | 'inconclusive' | 'aborted' | 'xfail' | 'xpass';
+
+/** What a single observation can do to the verdict. */
+export type FindingVerdict = 'fail' | 'inconclusive' | 'aborted';
+
+/** Something that keeps an experiment from passing. */
+export interface Finding {
+  readonly verdict: FindingVerdict;
+  /** Where it comes from, such as `ledger`, `evidence` or `heal`. */
+  readonly source: string;
+  readonly reason: string;
+}
+
+/** A defect of the system under test that is known to show in this experiment. */
+export interface KnownDefect {
+  /** Address of the issue. */
+  readonly issue: string;
+  /** Version from which it should be gone, for instance `1.31`. */
+  readonly until?: string;
+  readonly reason: string;
+}
+
+// a proven failure outranks everything; a stopped run has no say, and neither has one without proof
+const rank: readonly FindingVerdict[] = ['fail', 'aborted', 'inconclusive'];
+
+/** Combines findings: fail > aborted > inconclusive > pass. */
+export function combineFindings(findings: readonly Finding[]): 'pass' | FindingVerdict {
+  return rank.find((verdict) => findings.some((finding) => finding.verdict === verdict)) ?? 'pass';
+}
+
+/**
+ * Applies a known defect: a failure is then expected (`xfail`) and a pass is news (`xpass`). Inconclusive and aborted
+ * runs say nothing about the defect and stay what they are.
+ */
+export function applyKnownDefect(verdict: 'pass' | FindingVerdict, defect: KnownDefect | undefined): Verdict {
+  if (defect === undefined) return verdict;
+  if (verdict === 'fail') return 'xfail';
+  return verdict === 'pass' ? 'xpass' : verdict;
+}
+
+/** What a control experiment says its outcome must be. */
+export interface ExpectedVerdict {
+  readonly verdict: Verdict;
+  readonly reason: string;
+  /** Whether the true verdict was the expected one. */
+  readonly met: boolean;
+}

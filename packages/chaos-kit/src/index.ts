@@ -1,0 +1,93 @@
+export { clusterManifest } from './cluster/cluster-manifest.ts';
+export { ClusterUnderTest, type ClusterUnderTestOptions, type WaitOptions } from './cluster/cluster-under-test.ts';
+export { createOrReuseCluster, type CreateOrReuseOptions, namespaceOf } from './cluster/create-or-reuse.ts';
+export {
+  type Profile,
+  ProfileError,
+  type ProfileName,
+  type ProfileRequest,
+  profiles,
+  resolveProfile,
+} from './cluster/profile.ts';
+export {
+  type AllowedCluster,
+  type ChaosConfig,
+  type ChaosConfigInput,
+  defineChaosConfig,
+} from './config/chaos-config.ts';
+export { ConfigError, type ConfigProblem } from './config/config-error.ts';
+export { loadChaosConfig } from './config/load-config.ts';
+export { podChaos, type PodChaosOptions } from './engines/chaos-mesh/pod-chaos.ts';
+export {
+  type Action,
+  type Engine,
+  type EngineContext,
+  type EngineName,
+  engineNames,
+  type EngineProblem,
+  type Json,
+  type PlanContext,
+  type PlannedAction,
+  type UndoEntry,
+  type UndoStep,
+} from './engines/engine.ts';
+export { EngineError, EngineUnavailableError } from './engines/engine-error.ts';
+export { deletePod, type DeletePodOptions } from './engines/kubernetes/delete-pod.ts';
+export { defaultEngines, type EngineRegistry } from './engines/registry.ts';
+export { engineCandidates, type EngineWish, selectEngine } from './engines/select-engine.ts';
+export { Experiment, type ExperimentLedger, type ExperimentOptions } from './experiment/experiment.ts';
+export {
+  ExperimentOverError,
+  HealError,
+  NoEffectError,
+  RecoveryError,
+  SteadyStateError,
+} from './experiment/experiment-error.ts';
+export type { ExperimentResult, FaultRecord, RunRecord } from './experiment/experiment-result.ts';
+export type { ExperimentRun } from './experiment/experiment-run.ts';
+export { type Journal, MemoryJournal } from './experiment/journal.ts';
+export type { ExperimentSubject, StatusHistory } from './experiment/subject.ts';
+export { type Phase, phases, type PhaseSpan, Timeline, type TimelineEvent } from './experiment/timeline.ts';
+export type { ExpectedVerdict, Finding, FindingVerdict, KnownDefect, Verdict } from './experiment/verdict.ts';
+export type { ActiveFault } from './faults/active-fault.ts';
+export {
+  type CommonFaultOptions,
+  defineFault,
+  type Fault,
+  type FaultContext,
+  type FaultDefinition,
+  type FaultOptions,
+  FaultOptionsError,
+  type Observe,
+  type OptionsSchema,
+} from './faults/fault.ts';
+export { fixture, type FaultBody, type FaultFixture, type FaultRunner } from './faults/fixture.ts';
+export type { Evidence, Observation } from './faults/observation.ts';
+export { podKilled, podReplaced } from './faults/pod-evidence.ts';
+export { primaryKilled, withPrimaryKilled } from './faults/primary-killed.ts';
+export { replicaKilled, withReplicaKilled } from './faults/replica-killed.ts';
+export * from './ledger/index.ts';
+export { chooseProvider } from './provider/choose-provider.ts';
+export { existingProvider } from './provider/existing.ts';
+export { labProvider } from './provider/lab.ts';
+export {
+  type ClusterProvider,
+  type ConnectedCluster,
+  type ConnectOptions,
+  ProviderError,
+  type ProviderName,
+} from './provider/provider.ts';
+export { Guard, type GuardOptions } from './safety/guard.ts';
+export { GuardError } from './safety/guard-error.ts';
+export { preflight, PreflightError, type PreflightOptions, type PreflightProblem } from './safety/preflight.ts';
+export { holderIdentity, RunLock, RunLockedError, type RunLockOptions } from './safety/run-lock.ts';
+export { primary } from './targets/primary.ts';
+export { replica } from './targets/replica.ts';
+export {
+  type PodTarget,
+  type ResolvedTarget,
+  TargetChangedError,
+  type TargetContext,
+  TargetError,
+  type TargetSelector,
+} from './targets/target.ts';

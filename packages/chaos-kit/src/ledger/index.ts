@@ -1,0 +1,28 @@
+export { columnText } from './target.ts';
+export type { Address, AdminQuery, FinalInstance, FinalReader, LedgerTarget } from './target.ts';
+export { durabilityObjection } from './durability.ts';
+export type {
+  DurabilityInForce,
+  DurabilityProfile,
+  DurabilitySettings,
+  SessionRecord,
+  StandbyObservation,
+  ZeroLossClaim,
+} from './durability.ts';
+export {
+  LedgerDurabilityError,
+  LedgerError,
+  LedgerOptionError,
+  LedgerStartError,
+  LedgerTimeoutError,
+} from './errors.ts';
+export { Ledger } from './ledger.ts';
+export type { LedgerProgress, LedgerWaitOptions } from './ledger.ts';
+export type { WriteGap, WriteRecovery } from './measure.ts';
+export type { LedgerOptions, ResolvedLedgerOptions } from './options.ts';
+export type { Outcome } from './outcome.ts';
+export type { Origin, ReasonCount } from './run-record.ts';
+export type { Gap, LatencySummary } from './service-times.ts';
+export type { ForeignRow } from './tally.ts';
+export type { LedgerCounts, LedgerVerdict } from './verdict.ts';
+export type { LedgerVerification, LossByOrigin, LostWrite } from './verify.ts';

@@ -1,0 +1,215 @@
+import pg from 'pg';
+import { DURABILITY_HASH_SQL } from './durability.ts';
+import type { DurabilitySettings } from './durability.ts';
+import { LedgerError } from './errors.ts';
+import { SYNC_REP_ROUTINE } from './outcome.ts';
+import { TIMELINE_SQL } from './table.ts';
+import type { LedgerTarget } from './target.ts';
+
+/** What a server says about itself and about a new session. */
+export interface SessionFacts extends DurabilitySettings {
+  readonly durabilityHash: number;
+  readonly serverVersion: number;
+  readonly inRecovery: boolean;
+  readonly timeline: number | undefined;
+  /** Address and port as the server sees them, so that a service in between does not hide who answered. */
+  readonly server: string;
+  readonly systemIdentifier: string;
+  /** Sessions of the same application name on that server, this one included. */
+  readonly ownSessions: number;
+}
+
+/** What came back for one statement. */
+export interface Reply {
+  readonly sent: boolean;
+  readonly rows: unknown[][];
+  /** Rows affected, when the statement succeeded and the session is idle again. */
+  readonly completed: number | undefined;
+  readonly error: Error | undefined;
+  /** ReadyForQuery followed the error. */
+  readonly rejected: boolean;
+  readonly syncRepNotice: boolean;
+}
+
+/** Options of one session. */
+export interface SessionOptions {
+  readonly applicationName: string;
+  /** Bound of connect, TLS and authentication together, in ms. */
+  readonly connectTimeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** How long the server keeps a connection whose packets are not acknowledged, in ms. */
+const SERVER_TCP_TIMEOUT_MS = 10_000;
+
+const FACTS_SQL = `select
+  current_setting('synchronous_commit'), current_setting('synchronous_standby_names'), current_setting('fsync'),
+  ${DURABILITY_HASH_SQL}, current_setting('server_version_num')::int, pg_is_in_recovery(),
+  case when pg_is_in_recovery() then null else ${TIMELINE_SQL} end,
+  coalesce(host(inet_server_addr()) || ':' || inet_server_port(), 'local'),
+  (select system_identifier::text from pg_control_system()),
+  (select count(*)::int from pg_stat_activity where application_name = current_setting('application_name')),
+  set_config('tcp_user_timeout', '${SERVER_TCP_TIMEOUT_MS}', false)`;
+
+/**
+ * One dedicated connection with one statement in flight at most: no pool, no retry, never a cancel request. A statement
+ * that is late is given up by destroying the socket, since a cancel during the wait for a standby would turn into an
+ * acknowledgement. Once broken it stays broken.
+ */
+export class Session {
+  readonly #client: pg.Client;
+  #broken: string | undefined;
+  #idle = false;
+  #syncRepNotice = false;
+  #wake: (() => void) | undefined;
+
+  private constructor(client: pg.Client) {
+    this.#client = client;
+    client.on('error', (error: Error) => this.#fail(error.message));
+    client.on('end', () => this.#fail('connection ended'));
+    client.on('drain', () => {
+      this.#idle = true;
+      this.#wake?.();
+    });
+    client.on('notice', (notice) => {
+      if (notice.routine === SYNC_REP_ROUTINE) this.#syncRepNotice = true;
+    });
+  }
+
+  /** Connects; rejects with the driver's or the server's error, or when the signal fires. */
+  static async open(target: LedgerTarget, options: SessionOptions): Promise<Session> {
+    const { host, port } = await target.resolveHost(options.signal);
+    options.signal.throwIfAborted();
+    const client = new pg.Client({
+      host,
+      port,
+      user: target.user,
+      password: target.password,
+      database: target.database,
+      ssl: tlsOptions(target),
+      application_name: options.applicationName,
+      connectionTimeoutMillis: options.connectTimeoutMs,
+      keepAlive: true,
+    });
+    const session = new Session(client);
+    const abort = (): void => session.destroy('aborted');
+    options.signal.addEventListener('abort', abort, { once: true });
+    try {
+      await client.connect();
+    } catch (error) {
+      session.destroy('connect failed');
+      throw error;
+    } finally {
+      options.signal.removeEventListener('abort', abort);
+    }
+    return session;
+  }
+
+  /** Why the session cannot be used any more; `undefined` while it can. */
+  get broken(): string | undefined {
+    return this.#broken;
+  }
+
+  /** Sends one statement and reports what was seen of it. Never rejects. After `timeoutMs` the socket is destroyed. */
+  async exchange(query: pg.QueryConfig<unknown[]>, timeoutMs: number): Promise<Reply> {
+    if (this.#broken !== undefined) {
+      return { ...NOTHING, sent: false, error: new LedgerError('LEDGER_SESSION', this.#broken) };
+    }
+    this.#idle = false;
+    this.#syncRepNotice = false;
+    const timer = setTimeout(() => this.destroy(`no answer within ${timeoutMs} ms`), timeoutMs);
+    try {
+      const result = await this.#client.query<unknown[]>({ ...query, rowMode: 'array' });
+      const idle = this.#client.getTransactionStatus() === 'I';
+      return {
+        ...NOTHING,
+        rows: result.rows,
+        completed: idle ? (result.rowCount ?? 0) : undefined,
+        syncRepNotice: this.#syncRepNotice,
+      };
+    } catch (error) {
+      const rejected = await this.#readyAfterError();
+      return {
+        ...NOTHING,
+        error: error instanceof Error ? error : new Error(String(error)),
+        rejected,
+        syncRepNotice: this.#syncRepNotice,
+      };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Like `exchange`, for statements whose failure is an error; returns the rows. */
+  async query(text: string, timeoutMs: number, values: unknown[] = []): Promise<unknown[][]> {
+    const reply = await this.exchange({ text, values }, timeoutMs);
+    if (reply.error !== undefined) throw reply.error;
+    return reply.rows;
+  }
+
+  /** Asks the server to describe itself. */
+  async facts(timeoutMs: number): Promise<SessionFacts> {
+    const [row = []] = await this.query(FACTS_SQL, timeoutMs);
+    return {
+      synchronousCommit: String(row[0]),
+      synchronousStandbyNames: String(row[1]),
+      fsync: String(row[2]),
+      durabilityHash: Number(row[3]),
+      serverVersion: Number(row[4]),
+      inRecovery: row[5] === true,
+      timeline: row[6] === null ? undefined : Number(row[6]),
+      server: String(row[7]),
+      systemIdentifier: String(row[8]),
+      ownSessions: Number(row[9]),
+    };
+  }
+
+  /** Hands a protocol-level query (COPY) to the driver; the session must be idle. */
+  submit(query: pg.Submittable): void {
+    this.#client.query(query);
+  }
+
+  /** Drops the socket at once; what is in flight stays unknown. */
+  destroy(reason: string): void {
+    this.#fail(reason);
+    this.#client.connection.stream.destroy();
+  }
+
+  /** Says goodbye when idle, drops the socket otherwise. */
+  async close(): Promise<void> {
+    if (this.#broken !== undefined) return;
+    this.#broken = 'closed';
+    const timer = setTimeout(() => this.#client.connection.stream.destroy(), 1000);
+    await this.#client.end().catch(() => undefined);
+    clearTimeout(timer);
+  }
+
+  #fail(reason: string): void {
+    this.#broken ??= reason;
+    this.#wake?.();
+  }
+
+  /** Waits for ReadyForQuery after an ErrorResponse: true when it came, false when the connection went away instead. */
+  async #readyAfterError(): Promise<boolean> {
+    while (!this.#idle && this.#broken === undefined) {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+      this.#wake = undefined;
+    }
+    return this.#idle;
+  }
+}
+
+const NOTHING: Reply = {
+  sent: true,
+  rows: [],
+  completed: undefined,
+  error: undefined,
+  rejected: false,
+  syncRepNotice: false,
+};
+
+function tlsOptions(target: LedgerTarget): pg.ClientConfig['ssl'] {
+  if (target.ca === undefined) return false;
+  if (target.tlsServerName !== undefined) return { ca: target.ca, servername: target.tlsServerName };
+  return { ca: target.ca, checkServerIdentity: () => undefined };
+}

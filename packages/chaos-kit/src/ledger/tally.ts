@@ -1,0 +1,79 @@
+import type { Payloads } from './payload.ts';
+import type { RunRecord } from './run-record.ts';
+import { TOMBSTONE_WRITER } from './table.ts';
+
+/** A row of the table that no writer of ours ever attempted. */
+export interface ForeignRow {
+  readonly writer: number;
+  readonly seq: number;
+}
+
+/** How many examples a verification keeps of each kind of finding. */
+export const MAX_EXAMPLES = 100;
+
+const TAB = 9;
+const MINUS = 45;
+const ZERO = 48;
+
+/** Counts the rows of one final read against what was attempted, in constant memory. A new read needs a new tally. */
+export class Tally {
+  readonly #record: RunRecord;
+  readonly #payloads: Payloads;
+  readonly #tombstoneSeq: number;
+  /** Lines that are not tombstones. */
+  rows = 0;
+  /** Lines that are the tombstone of this very read. */
+  tombstones = 0;
+  unexpected = 0;
+  duplicated = 0;
+  corrupted = 0;
+  readonly foreign: ForeignRow[] = [];
+  readonly changed: ForeignRow[] = [];
+  #at = 0;
+
+  constructor(record: RunRecord, payloads: Payloads, tombstoneSeq: number) {
+    this.#record = record;
+    this.#payloads = payloads;
+    this.#tombstoneSeq = tombstoneSeq;
+    for (const states of record.writers) states.clearCopies();
+  }
+
+  /** Takes one line of COPY text: writer, seq and payload, separated by tabs, ended by a newline. Throws on anything else. */
+  row(line: Buffer): void {
+    this.#at = 0;
+    const writer = this.#integer(line);
+    const seq = this.#integer(line);
+    const start = this.#at;
+    if (writer === TOMBSTONE_WRITER && seq <= this.#tombstoneSeq) {
+      if (seq === this.#tombstoneSeq) this.tombstones++;
+      return;
+    }
+    this.rows++;
+    const states = this.#record.writers[writer];
+    const copies = states?.countCopy(seq) ?? 0;
+    if (copies === 0) {
+      this.unexpected++;
+      if (this.foreign.length < MAX_EXAMPLES) this.foreign.push({ writer, seq });
+      return;
+    }
+    if (copies > 1) this.duplicated++;
+    if (!this.#payloads.matches(writer, seq, line, start, line.length - 1)) {
+      this.corrupted++;
+      if (this.changed.length < MAX_EXAMPLES) this.changed.push({ writer, seq });
+    }
+  }
+
+  #integer(line: Buffer): number {
+    const negative = line[this.#at] === MINUS;
+    if (negative) this.#at++;
+    let value = 0;
+    for (;;) {
+      const byte = line[this.#at++];
+      if (byte === TAB) return negative ? -value : value;
+      if (byte === undefined || byte < ZERO || byte > ZERO + 9) {
+        throw new Error(`unreadable row in the final read: ${JSON.stringify(line.toString('utf8', 0, 80))}`);
+      }
+      value = value * 10 + (byte - ZERO);
+    }
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * Runs one `SELECT` (no semicolon, no parameters) with enough rights to see and end every session, and returns its
+ * rows. The ledger only writes statements that may be wrapped as
+ * `SELECT coalesce(json_agg(q), '[]') FROM (<sql>) q`, so it can be a superuser connection or an exec of psql.
+ */
+export type AdminQuery = (sql: string, signal: AbortSignal) => Promise<Record<string, unknown>[]>;
+
+/** Where to connect right now. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The PostgreSQL service that the ledger writes to. It knows nothing of Kubernetes. */
+export interface LedgerTarget {
+  /** Asked before every connection, so that a service whose address moves is followed. */
+  resolveHost(signal: AbortSignal): Promise<Address>;
+  readonly user: string;
+  readonly password?: string;
+  readonly database: string;
+  /** PEM of the certificate authority. With it connections are TLS and the chain is verified; without it they are plain. */
+  readonly ca?: string;
+  /** Name the server certificate must carry. Without it the chain alone is checked (`verify-ca`), since hosts are often bare addresses. */
+  readonly tlsServerName?: string;
+  /** Superuser query on the current primary: lets the ledger count synchronous standbys, which an ordinary role cannot see. */
+  readonly admin?: AdminQuery;
+}
+
+/** One PostgreSQL instance of the cluster, primary or standby, as the final read needs it. */
+export interface FinalInstance {
+  readonly name: string;
+  readonly admin: AdminQuery;
+}
+
+/** What the final read needs besides the target: a way into every instance, to end sessions that could still commit. */
+export interface FinalReader {
+  instances(signal: AbortSignal): Promise<FinalInstance[]>;
+}
+
+/** Reads a column of an admin row as text: JSON and driver rows differ in how they type numbers. */
+export function columnText(row: Record<string, unknown> | undefined, column: string): string | undefined {
+  const value = row?.[column];
+  if (value === null || value === undefined) return undefined;
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return String(value);
+  return JSON.stringify(value);
+}

@@ -1,0 +1,69 @@
+import type { ZeroLossClaim } from './durability.ts';
+
+/** `fail` wins over `inconclusive`, which wins over `pass`. */
+export type LedgerVerdict = 'pass' | 'fail' | 'inconclusive';
+
+/** What the final read found, in numbers of writes. */
+export interface LedgerCounts {
+  /** Writes that were given a number; the sum of the next four once the ledger has stopped. */
+  readonly attempted: number;
+  readonly acknowledged: number;
+  readonly acknowledgedWeak: number;
+  readonly failed: number;
+  readonly unknown: number;
+  /** Due but never attempted, because no writer was free for too long. */
+  readonly dropped: number;
+  /** Rows in the table, without tombstones. */
+  readonly rows: number;
+  /** Attempted writes that are there, each counted once. */
+  readonly present: number;
+  /** `ok` but not there. */
+  readonly lost: number;
+  /** `ok-weak` but not there. */
+  readonly lostWeak: number;
+  /** Rows that were never attempted. */
+  readonly unexpected: number;
+  /** Surplus copies of rows. */
+  readonly duplicated: number;
+  /** Rows whose payload is not what was written. */
+  readonly corrupted: number;
+  /** `fail` but there. */
+  readonly phantomFail: number;
+  /** Unknown but there. */
+  readonly recovered: number;
+}
+
+/** Two verdicts from one set of facts. */
+export interface LedgerJudgement {
+  /** Whether every acknowledged write survived: `pass` needs the durability for it, so it is never passed by luck. */
+  readonly verdict: LedgerVerdict;
+  /** Whether the table is what the client did, loss of acknowledged writes aside: what an asynchronous profile can be held to. */
+  readonly integrity: LedgerVerdict;
+  /** One sentence per ground, gravest first. */
+  readonly reasons: string[];
+}
+
+const plural = (n: number, one: string, many: string): string => (n === 1 ? `1 ${one}` : `${n} ${many}`);
+
+/** Judges a complete final read; `doubts` are reasons why the record of the run itself may be wrong. */
+export function judge(counts: LedgerCounts, claim: ZeroLossClaim, doubts: readonly string[] = []): LedgerJudgement {
+  const loss: string[] = [];
+  const damage: string[] = [];
+  const doubt: string[] = [...doubts];
+  if (counts.lost > 0) loss.push(`${plural(counts.lost, 'acknowledged write is', 'acknowledged writes are')} lost`);
+  if (counts.lostWeak > 0) {
+    loss.push(`${plural(counts.lostWeak, 'weakly acknowledged write is', 'weakly acknowledged writes are')} lost`);
+  }
+  if (counts.unexpected > 0) damage.push(`${plural(counts.unexpected, 'row', 'rows')} nobody attempted to write`);
+  if (counts.duplicated > 0) damage.push(`${plural(counts.duplicated, 'surplus copy', 'surplus copies')} of rows`);
+  if (counts.corrupted > 0) damage.push(`${plural(counts.corrupted, 'row', 'rows')} with a changed payload`);
+  if (counts.phantomFail > 0) {
+    damage.push(`${plural(counts.phantomFail, 'write', 'writes')} reported as failed and yet there`);
+  }
+  const acknowledged = counts.acknowledged + counts.acknowledgedWeak;
+  if (acknowledged === 0) doubt.push('no write was acknowledged, so nothing was tested');
+  const integrity = damage.length > 0 ? 'fail' : doubt.length > 0 ? 'inconclusive' : 'pass';
+  if (acknowledged > 0 && !claim.allowed) doubt.push(`zero loss cannot be claimed: ${claim.reason}`);
+  const verdict = loss.length + damage.length > 0 ? 'fail' : doubt.length > 0 ? 'inconclusive' : 'pass';
+  return { verdict, integrity, reasons: [...loss, ...damage, ...doubt] };
+}

@@ -1,0 +1,154 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { backoffMs } from './backoff.ts';
+import { LedgerError } from './errors.ts';
+import type { ResolvedLedgerOptions } from './options.ts';
+import { classify } from './outcome.ts';
+import type { Payloads } from './payload.ts';
+import type { RunRecord } from './run-record.ts';
+import type { Schedule } from './schedule.ts';
+import { Session } from './session.ts';
+import type { SessionFacts } from './session.ts';
+import { insertSql } from './table.ts';
+import type { LedgerTarget } from './target.ts';
+
+/** What the writers of a run share. */
+export interface WriterContext {
+  readonly target: LedgerTarget;
+  readonly options: ResolvedLedgerOptions;
+  readonly record: RunRecord;
+  readonly payloads: Payloads;
+  /** Fires when waiting (for a pause, for a connection) is over. */
+  readonly signal: AbortSignal;
+  /** Called at the first acknowledgement by a server on a timeline. */
+  readonly onNewOrigin: () => void;
+}
+
+/** SQLSTATE of a write to a server that is read-only: the route leads to a standby. */
+const READ_ONLY = '25006';
+
+/** One dedicated connection that writes numbered rows. Each new connection begins a new epoch. */
+export class Writer {
+  readonly #index: number;
+  readonly #context: WriterContext;
+  #session: Session | undefined;
+  #facts: SessionFacts | undefined;
+  #epoch = 0;
+  #failures = 0;
+
+  constructor(index: number, context: WriterContext) {
+    this.#index = index;
+    this.#context = context;
+  }
+
+  /** Opens the first session, so that a run begins with all its connections. Rejects when that is not possible. */
+  async connect(): Promise<void> {
+    await this.#connect();
+  }
+
+  /** Writes until the schedule ends. Never rejects for what a server does. */
+  async run(schedule: Schedule): Promise<void> {
+    for (;;) {
+      // most due times are there at once: not awaiting them saves a turn of the event loop per write
+      const next = schedule.next();
+      const dueMs = typeof next === 'object' ? await next : next;
+      if (dueMs === undefined) break;
+      await this.#write(dueMs);
+      await this.#pause();
+    }
+    await this.#session?.close();
+  }
+
+  /** Drops the connection at once; a write in flight stays unknown. */
+  abandon(reason: string): void {
+    this.#session?.destroy(reason);
+  }
+
+  async #write(dueMs: number): Promise<void> {
+    const { record, options, payloads, onNewOrigin } = this.#context;
+    const writer = this.#index;
+    const seq = record.begin(writer);
+    let session = this.#session;
+    let facts = this.#facts;
+    if (session === undefined || facts === undefined || session.broken !== undefined) {
+      try {
+        [session, facts] = await this.#connect();
+      } catch (error) {
+        const endMs = performance.now();
+        record.connectFailed();
+        record.unacknowledged({ writer, seq, outcome: 'fail', dueMs, sentMs: endMs, endMs }, error);
+        this.#failures++;
+        return;
+      }
+    }
+    const values = [writer, seq, this.#epoch, payloads.text(writer, seq)];
+    const sentMs = performance.now();
+    const reply = await session.exchange(
+      { name: 'ledger', text: insertSql(options.table), values },
+      options.opTimeoutMs,
+    );
+    const endMs = performance.now();
+    const sqlState = sqlStateOf(reply.error);
+    const outcome = classify({
+      sent: reply.sent,
+      acknowledged: reply.completed === 1,
+      rejected: reply.rejected,
+      syncRepNotice: reply.syncRepNotice,
+      sqlState,
+    });
+    const completion = { writer, seq, outcome, dueMs, sentMs, endMs };
+    if (outcome === 'ok' || outcome === 'ok-weak') {
+      this.#failures = 0;
+      const [timeline, hash] = reply.rows[0] ?? [];
+      const origins = record.origins.length;
+      const known = record.acknowledge(completion, facts.server, Number(timeline), Number(hash));
+      if (record.origins.length > origins) onNewOrigin();
+      if (!known) await this.#learnSettings(session);
+      return;
+    }
+    this.#failures++;
+    record.unacknowledged(
+      completion,
+      reply.error ?? new LedgerError('LEDGER_REPLY', `${reply.completed} rows were written`),
+    );
+    if (outcome === 'info' || sqlState === READ_ONLY) session.destroy(`outcome ${outcome}`);
+  }
+
+  /** The settings changed under a live session: read the new ones. Failing is no harm, the writes then count as unproven. */
+  async #learnSettings(session: Session): Promise<void> {
+    const facts = await session.facts(this.#context.options.opTimeoutMs).catch(() => undefined);
+    if (facts !== undefined) this.#context.record.learnSettings(facts);
+  }
+
+  async #connect(): Promise<[Session, SessionFacts]> {
+    const { target, options, record, signal } = this.#context;
+    this.#session?.destroy('replaced');
+    this.#session = undefined;
+    const { applicationName, connectTimeoutMs, maxSessions } = options;
+    const session = await Session.open(target, { applicationName, connectTimeoutMs, signal });
+    try {
+      const facts = await session.facts(connectTimeoutMs);
+      if (facts.ownSessions > maxSessions) {
+        throw new LedgerError(
+          'LEDGER_SESSIONS',
+          `${facts.ownSessions} sessions of this ledger exist on ${facts.server}, more than maxSessions ${maxSessions}`,
+        );
+      }
+      record.connected(this.#index, ++this.#epoch, facts);
+      this.#session = session;
+      this.#facts = facts;
+      return [session, facts];
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+  }
+
+  async #pause(): Promise<void> {
+    const wait = backoffMs(this.#failures);
+    if (wait > 0) await sleep(wait, undefined, { signal: this.#context.signal }).catch(() => undefined);
+  }
+}
+
+function sqlStateOf(error: Error | undefined): string | undefined {
+  return error !== undefined && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}

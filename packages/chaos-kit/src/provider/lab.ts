@@ -1,0 +1,44 @@
+import { type ClusterProvider, ProviderError } from './provider.ts';
+
+type LabPackage = typeof import('@cnpg-chaos/chaos-lab');
+
+/** The local lab, started or found. Loaded only when it is asked for: its package is optional. */
+export function labProvider(): ClusterProvider {
+  return {
+    name: 'lab',
+    async connect(options = {}) {
+      const { signal, onProgress } = options;
+      const lab = await loadLab();
+      const up = await lab.up({
+        ...(signal === undefined ? {} : { signal }),
+        ...(onProgress === undefined ? {} : { progress: progressLines(lab, onProgress) }),
+      });
+      return {
+        provider: 'lab',
+        kubeconfig: up.kubeconfig,
+        isLab: true,
+        labKubeSystemUid: up.kubeSystemUid,
+        versions: up.versions,
+      };
+    },
+  };
+}
+
+function progressLines(lab: LabPackage, say: (line: string) => void) {
+  const write = (text: string) => {
+    for (const line of text.split('\n')) if (line.trim() !== '') say(line.trimEnd());
+  };
+  return new lab.TerminalProgress({ out: { write }, live: false });
+}
+
+async function loadLab(): Promise<LabPackage> {
+  try {
+    return await import('@cnpg-chaos/chaos-lab');
+  } catch (cause) {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    throw new ProviderError(
+      `no cluster is listed in chaos.config.ts and the local lab cannot be loaded (${text}): list a cluster, or npm install @cnpg-chaos/chaos-lab`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,32 @@
+export { buildReport, isAsExpected, phaseSpans, RunState } from './build-report.ts';
+export type { ObservedExperiment } from './build-report.ts';
+export { formatCount, formatMs, plural } from './format.ts';
+export { removeRunLog, RunLogReader, RunLogWriter } from './run-log.ts';
+export type { ExperimentStart, ProgressSample, RunLogRecord } from './run-log.ts';
+export {
+  experimentReportSchema,
+  InvalidReportError,
+  parseReport,
+  phaseSchema,
+  reportSchema,
+  reportVersion,
+  verdictSchema,
+} from './schema.ts';
+export type {
+  AcceptedLoss,
+  ExperimentReport,
+  FaultReport,
+  Finding,
+  LedgerReport,
+  Metrics,
+  PhaseSpan,
+  Report,
+  ReportPhase,
+  ReportVerdict,
+  RunReport,
+  TimelineEntry,
+  WriteCounts,
+} from './schema.ts';
+export { renderStepSummary } from './step-summary.ts';
+export { renderSummary, renderVerdictLine } from './terminal.ts';
+export type { SummaryOptions } from './terminal.ts';

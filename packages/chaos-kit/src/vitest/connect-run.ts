@@ -1,0 +1,81 @@
+import { KubeClient } from '@cnpg-chaos/cnpg-utils';
+import { namespaceOf } from '../cluster/create-or-reuse.ts';
+import { profiles } from '../cluster/profile.ts';
+import { loadChaosConfig } from '../config/load-config.ts';
+import { chooseProvider } from '../provider/choose-provider.ts';
+import type { ConnectedCluster } from '../provider/provider.ts';
+import type { RunReport } from '../report/schema.ts';
+import { Guard } from '../safety/guard.ts';
+import { preflight } from '../safety/preflight.ts';
+import { runLockName } from '../safety/run-lock.ts';
+import type { RunLease } from '../safety/run-lock.ts';
+import type { ChaosRunContext } from './provided.ts';
+
+/** A cluster that a run may break. */
+export interface RunConnection {
+  /** For the workers. */
+  cluster: NonNullable<ChaosRunContext['cluster']>;
+  /** For the report. */
+  report: NonNullable<RunReport['cluster']>;
+  close(): Promise<void>;
+}
+
+/**
+ * Finds or starts the cluster that `chaos.config.ts` names, and makes sure that it may be broken.
+ * @throws {GuardError} when it is neither the lab nor on the list; nothing was touched.
+ */
+export async function connectRun(o: {
+  root: string;
+  runId: string;
+  signal: AbortSignal;
+  onProgress: (text: string) => void;
+}): Promise<RunConnection> {
+  const config = await loadChaosConfig(o.root);
+  const connected = await chooseProvider(config).connect({ signal: o.signal, onProgress: o.onProgress });
+  const kube = clientOf(connected);
+  try {
+    const guard = new Guard({ kube, config, labKubeSystemUid: connected.labKubeSystemUid });
+    const kubeSystemUid = await guard.assertClusterAllowed(o.signal);
+    await preflight(kube, { config, signal: o.signal });
+    const { gitVersion } = await kube.version({ signal: o.signal });
+    return {
+      cluster: {
+        provider: connected.provider,
+        kubeconfig: connected.kubeconfig,
+        ...(connected.context === undefined ? {} : { context: connected.context }),
+        isLab: connected.isLab,
+        ...(connected.labKubeSystemUid === undefined ? {} : { labKubeSystemUid: connected.labKubeSystemUid }),
+      },
+      report: { provider: connected.provider, server: kube.server, kubeSystemUid, kubernetesVersion: gitVersion },
+      close: () => releaseLocks(connected, o.runId),
+    };
+  } finally {
+    await kube.close();
+  }
+}
+
+function clientOf(connected: ConnectedCluster): KubeClient {
+  const { kubeconfig, context } = connected;
+  return KubeClient.fromFile(kubeconfig, context === undefined ? {} : { context });
+}
+
+// Workers of one run share its locks and leave them to the end of the run, so that nobody slips in between two files.
+async function releaseLocks(connected: ConnectedCluster, runId: string): Promise<void> {
+  const kube = clientOf(connected);
+  try {
+    for (const profile of Object.keys(profiles)) {
+      const ref = {
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        namespace: namespaceOf(profile),
+        name: runLockName,
+      };
+      const lease = await kube.find<RunLease>(ref);
+      const uid = lease?.metadata.uid;
+      if (uid === undefined || !lease?.spec.holderIdentity?.endsWith(` run ${runId}`)) continue;
+      await kube.deleteIfExists(ref, { preconditions: { uid } });
+    }
+  } finally {
+    await kube.close();
+  }
+}

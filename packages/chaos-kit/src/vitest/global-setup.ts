@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { rmSync, writeFileSync } from 'node:fs';
+import type { TestProject } from 'vitest/node';
+import { RunLogWriter } from '../report/run-log.ts';
+import { connectRun } from './connect-run.ts';
+import type { RunConnection } from './connect-run.ts';
+import { assertNodeVersion } from './node-version.ts';
+import { projectOptionsKey, runContextKey } from './provided.ts';
+import { hurryMarkerPath, reportFolder, runLogName } from './run-files.ts';
+import { runSeed } from './seeds.ts';
+import { SignalPolicy } from './signals.ts';
+import type { EndingSignal } from './signals.ts';
+import { assertNoWatch } from './watch-mode.ts';
+
+// Longest that healing may take once someone asked for nothing but healing, before the process ends all the same.
+const hurryLimitMs = 60_000;
+
+/** Thrown when the project was not made by `defineChaosProject()`. */
+export class NotAChaosProjectError extends Error {
+  override readonly name = 'NotAChaosProjectError';
+  readonly code = 'NOT_A_CHAOS_PROJECT';
+}
+
+/**
+ * Global setup of a chaos project: refuses what must not start, takes over the signals, finds or starts the cluster and
+ * tells the workers where it is. Runs once, and only when chaos specs are about to run.
+ *
+ * @returns the teardown, which gives the signals back and says what is left running.
+ */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const options = project.config.provide?.[projectOptionsKey];
+  if (!options) throw new NotAChaosProjectError(`project ${project.name} was not made by defineChaosProject()`);
+  assertNodeVersion();
+  assertNoWatch({ watch: project.vitest.config.watch, allowWatch: options.allowWatch, project: project.name });
+  const seed = runSeed(project.vitest.config.sequence.seed);
+  const runId = randomUUID();
+  const runLogPath = join(project.vitest.createReport(reportFolder).root, runLogName);
+  rmSync(hurryMarkerPath(runLogPath), { force: true });
+  const log = new RunLogWriter(runLogPath);
+  const stopping = new AbortController();
+  const signals = takeOverSignals(project, { log, stopping, hurryMarker: hurryMarkerPath(runLogPath) });
+  let connection: RunConnection | undefined;
+  try {
+    if (options.cluster === 'auto') {
+      connection = await connectRun({
+        root: project.config.root,
+        runId,
+        signal: stopping.signal,
+        onProgress: (text) => log.write({ type: 'status', text }),
+      });
+    }
+  } catch (error) {
+    signals.dispose();
+    throw error;
+  }
+  log.write({
+    type: 'run',
+    run: {
+      id: runId,
+      seed,
+      startedAt: new Date().toISOString(),
+      node: process.version,
+      ...(connection ? { cluster: connection.report } : {}),
+    },
+  });
+  project.provide(runContextKey, {
+    runId,
+    seed,
+    runLogPath,
+    root: project.config.root,
+    ...(connection ? { cluster: connection.cluster } : {}),
+  });
+  return async () => {
+    signals.dispose();
+    rmSync(hurryMarkerPath(runLogPath), { force: true });
+    await connection?.close();
+    if (connection?.cluster.isLab) {
+      project.vitest.logger.log(
+        ' The lab is left running, the next run starts in seconds. Stop it with: npx chaos-lab down\n',
+      );
+    }
+  };
+}
+
+function takeOverSignals(
+  project: TestProject,
+  o: { log: RunLogWriter; stopping: AbortController; hurryMarker: string },
+): SignalPolicy {
+  const policy = new SignalPolicy({
+    onCancel: (signal) => {
+      process.exitCode = 128 + constants.signals[signal];
+      o.log.write({ type: 'interrupted', signal });
+      o.stopping.abort(new InterruptedError(signal));
+      project.vitest.cancelCurrentRun('keyboard-input').catch((error: unknown) => {
+        project.vitest.logger.error(` chaos: the run could not be cancelled: ${String(error)}`);
+      });
+    },
+    onHurry: (signal) => {
+      writeFileSync(o.hurryMarker, signal);
+      setTimeout(() => policy.force(signal), hurryLimitMs).unref();
+    },
+    onForce: (signal) => {
+      project.vitest.logger.error(` chaos: ${signal}: ending at once. Faults may be left in the cluster.`);
+    },
+  });
+  return policy;
+}
+
+/** Why a run that was stopped by a signal did not go on. */
+export class InterruptedError extends Error {
+  override readonly name = 'InterruptedError';
+  readonly code = 'INTERRUPTED';
+
+  constructor(signal: EndingSignal) {
+    super(`stopped by ${signal}`);
+  }
+}

@@ -1,0 +1,45 @@
+import type { ProvidedContext } from 'vitest';
+
+/** Key under which a chaos project marks itself and passes its options on. */
+export const projectOptionsKey = 'cnpgChaosProject';
+
+/** Key under which the global setup hands the run to the workers. */
+export const runContextKey = 'cnpgChaosRun';
+
+/** What `defineChaosProject()` hands to the global setup, the reporter and the workers. */
+export interface ChaosProjectOptions {
+  /** `auto`: find or start one as `chaos.config.ts` says. `none`: connect to nothing, specs bring their own `cluster`. */
+  cluster: 'auto' | 'none';
+  allowWatch: boolean;
+}
+
+/** What the global setup hands to the workers. */
+export interface ChaosRunContext {
+  runId: string;
+  /** Seed of the whole run; each experiment derives its own from it. */
+  seed: number;
+  /** File that workers append progress to, and the reporter follows. */
+  runLogPath: string;
+  /** Folder in which `chaos.config.ts` is looked for. */
+  root: string;
+  /** Missing when the project connects to no cluster. */
+  cluster?: {
+    provider: string;
+    /** Path of a kubeconfig. */
+    kubeconfig: string;
+    context?: string;
+    isLab: boolean;
+    /** UID of `kube-system` as the lab recorded it, for the guard. Only for the lab. */
+    labKubeSystemUid?: string;
+  };
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    [projectOptionsKey]: ChaosProjectOptions;
+    [runContextKey]: ChaosRunContext;
+  }
+}
+
+/** Makes sure that the augmentation above is what vitest sees. */
+export type Provided = Pick<ProvidedContext, typeof projectOptionsKey | typeof runContextKey>;

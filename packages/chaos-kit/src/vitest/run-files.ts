@@ -1,0 +1,10 @@
+/** Folder of this kit's files below vitest's report folder `.vitest/`. */
+export const reportFolder = 'chaos-kit';
+
+/** Name of the run log in that folder. */
+export const runLogName = 'run.jsonl';
+
+/** Beside the run log: its existence tells workers to heal at once and to skip everything else. */
+export function hurryMarkerPath(runLogPath: string): string {
+  return `${runLogPath}.hurry`;
+}

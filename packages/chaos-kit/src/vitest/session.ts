@@ -1,0 +1,267 @@
+import { existsSync } from 'node:fs';
+import { waitFor } from '@cnpg-chaos/cnpg-utils';
+import type { ChaosConfig } from '../config/chaos-config.ts';
+import type { EngineRegistry } from '../engines/registry.ts';
+import type { EngineWish } from '../engines/select-engine.ts';
+import { Experiment } from '../experiment/experiment.ts';
+import type { ExperimentSubject } from '../experiment/subject.ts';
+import type { LedgerVerification } from '../ledger/index.ts';
+import { RunLogWriter } from '../report/run-log.ts';
+import type { ExperimentStart } from '../report/run-log.ts';
+import type { ExperimentReport } from '../report/schema.ts';
+import { bindLedger } from './bound-ledger.ts';
+import type { LossBound } from './bound-ledger.ts';
+import { judgeLoss } from './judge-loss.ts';
+import { hurryMarkerPath } from './run-files.ts';
+import { findingsOfTest } from './test-findings.ts';
+import type { TestOutcome } from './test-findings.ts';
+import { timelineEntry, toExperimentReport } from './to-report.ts';
+import type { TestLedger } from './test-ledger.ts';
+import { VerdictError } from './verdict-error.ts';
+
+/** What a session needs. */
+export interface SessionOptions {
+  /** Full name of the spec. */
+  name: string;
+  file: string;
+  tags: readonly string[];
+  seed: number;
+  runId: string;
+  runLogPath: string;
+  profile: string;
+  engine: EngineWish;
+  engines: EngineRegistry;
+  config: ChaosConfig;
+  cluster: ExperimentSubject;
+  /** Fires when the test timed out or the run was cancelled. */
+  signal: AbortSignal;
+  /** Starts the workload. Missing: the test runs without one. */
+  startLedger?: (o: { seed: number; signal: AbortSignal }) => Promise<TestLedger>;
+}
+
+const progressMs = 1000;
+/** How long the end waits, once told to hurry, for undoing that is under way. */
+const hurryGraceMs = 20_000;
+
+/**
+ * One experiment inside one test: it starts the ledger, tells the reporter what happens, and at the end heals, verifies and
+ * gives the verdict, whatever became of the test.
+ */
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #log: RunLogWriter;
+  readonly #start: ExperimentStart;
+  #ledger: TestLedger | undefined;
+  #experiment: Experiment | undefined;
+  #ticker: NodeJS.Timeout | undefined;
+  #accepted: LossBound | undefined;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#log = new RunLogWriter(options.runLogPath);
+    this.#start = {
+      id: '',
+      name: options.name,
+      file: options.file,
+      tags: [...options.tags],
+      profile: options.profile,
+      engine: options.engine,
+      seed: options.seed,
+      startedAt: new Date().toISOString(),
+      cluster: { namespace: options.cluster.namespace, name: options.cluster.name },
+    };
+  }
+
+  /** @throws {TypeError} before {@link open}. */
+  get experiment(): Experiment {
+    if (!this.#experiment) throw new TypeError('the session is not open');
+    return this.#experiment;
+  }
+
+  /** The running workload. @throws {TypeError} when the test runs without one. */
+  get ledger(): TestLedger {
+    if (!this.#ledger) throw new TypeError("this test has no ledger: its `workload` is 'none'");
+    return this.#ledger;
+  }
+
+  /** Starts the workload and the experiment. What was started is ended by {@link finish}, also when this throws. */
+  async open(): Promise<void> {
+    const { startLedger, signal, cluster, engines, engine, config, name, seed, runId } = this.#options;
+    signal.throwIfAborted();
+    this.#ledger = await startLedger?.({ seed, signal });
+    const experiment = new Experiment({
+      name,
+      cluster,
+      config,
+      seed,
+      signal,
+      engine,
+      engines,
+      runId,
+      ledger: this.#ledger,
+      // `finish` ends it: it is registered with the test before this runs.
+      defer: () => {},
+      onEvent: (event) =>
+        this.#log.write({ type: 'event', id: experiment.id, event: timelineEntry(event, experiment.timeline.startMs) }),
+    });
+    this.#experiment = experiment;
+    this.#log.write({ type: 'started', experiment: { ...this.#start, id: experiment.id } });
+    if (this.#ledger) {
+      bindLedger(this.#ledger, {
+        verify: () => experiment.verifyLedger(),
+        accept: (bound) => {
+          this.#accepted = bound;
+        },
+        faultAtMs: () => firstFaultAtMs(experiment),
+      });
+    }
+    this.#ticker = setInterval(() => this.#tick(), progressMs);
+    this.#ticker.unref();
+  }
+
+  /**
+   * Ends everything: heals, waits for a healthy cluster, verifies the ledger, gives the verdict and reports it.
+   *
+   * @returns the report; missing when the experiment never began
+   * @throws {AggregateError} when something could not be healed, or the verdict is not what it must be and the test itself did not say so.
+   */
+  async finish(test: TestOutcome): Promise<ExperimentReport | undefined> {
+    const experiment = this.#experiment;
+    const problems: unknown[] = [];
+    const attempt = async (step: () => Promise<void>): Promise<void> => {
+      try {
+        await step();
+      } catch (error) {
+        problems.push(error);
+      }
+    };
+    const hurry = this.#watchHurry();
+    try {
+      if (!experiment) {
+        await attempt(async () => this.#ledger?.[Symbol.asyncDispose]());
+        throwAll(problems);
+        return undefined;
+      }
+      const cancelled = test.cancelled;
+      await attempt(() => raceHurry(experiment.end(), hurry.signal));
+      if (needsRecovery(experiment)) await attempt(() => this.#recover(experiment, hurry.signal));
+      const verification = cancelled || hurry.signal.aborted ? undefined : await this.#verify(experiment);
+      const promised = this.#options.cluster.profile.synchronous !== undefined;
+      const loss = verification && judgeLoss(verification, { promised, accepted: this.#accepted });
+      if (loss) experiment.addFinding(loss);
+      await attempt(async () => this.#ledger?.[Symbol.asyncDispose]());
+      for (const finding of findingsOfTest(test, experiment.result().findings)) experiment.addFinding(finding);
+      experiment.timeline.close();
+      const result = experiment.result();
+      const report = toExperimentReport(result, this.#start, this.#accepted);
+      this.#log.write({ type: 'finished', experiment: report });
+      const verdictError = VerdictError.of(report, test);
+      if (verdictError) problems.push(verdictError);
+      throwAll(problems);
+      return report;
+    } finally {
+      clearInterval(this.#ticker);
+      hurry.stop();
+    }
+  }
+
+  async #verify(experiment: Experiment): Promise<LedgerVerification | undefined> {
+    if (!this.#ledger) return undefined;
+    try {
+      return await experiment.verifyLedger();
+    } catch (error) {
+      experiment.addFinding({
+        verdict: 'inconclusive',
+        source: 'ledger',
+        reason: `the ledger could not be verified: ${error instanceof Error ? error.message : String(error)}`,
+      });
+      return undefined;
+    }
+  }
+
+  // A test that ended inside a fault leaves the next one a cluster that is still coming back.
+  async #recover(experiment: Experiment, hurry: AbortSignal): Promise<void> {
+    const { cluster, config } = this.#options;
+    try {
+      await waitFor(
+        'the cluster to be healthy after the test',
+        async (signal, probe) => {
+          const health = await cluster.health(signal);
+          if (health.healthy) return true;
+          probe.observe(health.problems.join('; '));
+          return undefined;
+        },
+        { timeoutMs: config.waits.recover, intervalMs: 1000, signal: hurry },
+      );
+    } catch (error) {
+      if (hurry.aborted) return;
+      experiment.addFinding({
+        verdict: 'fail',
+        source: 'recover',
+        reason: error instanceof Error ? error.message : String(error),
+      });
+      throw error;
+    }
+  }
+
+  #watchHurry(): { signal: AbortSignal; stop: () => void } {
+    const marker = hurryMarkerPath(this.#options.runLogPath);
+    const controller = new AbortController();
+    const timer = setInterval(() => {
+      if (existsSync(marker)) controller.abort(new Error('told to heal and to do nothing else'));
+    }, 250);
+    timer.unref();
+    return { signal: controller.signal, stop: () => clearInterval(timer) };
+  }
+
+  #tick(): void {
+    const experiment = this.#experiment;
+    if (!experiment) return;
+    const progress = this.#ledger?.progress;
+    this.#log.write({
+      type: 'progress',
+      id: experiment.id,
+      progress: {
+        phase: experiment.timeline.phase,
+        elapsedMs: performance.now() - experiment.timeline.startMs,
+        ...(progress === undefined
+          ? {}
+          : {
+              acknowledged: progress.acked,
+              unknown: progress.unknown,
+              failed: progress.failed,
+              acksPerSecond: progress.acksPerSecond,
+              ...(progress.msSinceLastAck === undefined ? {} : { msSinceLastAck: progress.msSinceLastAck }),
+            }),
+      },
+    });
+  }
+}
+
+function firstFaultAtMs(experiment: Experiment): number | undefined {
+  const times = experiment.result().faults.flatMap((fault) => fault.injectedAtMs ?? []);
+  return times.length > 0 ? Math.min(...times) : undefined;
+}
+
+// Something was broken, and no `withX` has seen the cluster healthy since.
+function needsRecovery(experiment: Experiment): boolean {
+  const { faults, runs } = experiment.result();
+  const recovered = new Set(runs.filter((run) => run.convergedMs !== undefined).flatMap((run) => run.faultIds));
+  return faults.some((fault) => fault.injectedAtMs !== undefined && !recovered.has(fault.id));
+}
+
+async function raceHurry(work: Promise<void>, hurry: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const onHurry = (): void => {
+    setTimeout(resolve, hurryGraceMs).unref();
+  };
+  if (hurry.aborted) onHurry();
+  else hurry.addEventListener('abort', onHurry, { once: true });
+  await Promise.race([work, promise]);
+}
+
+function throwAll(problems: readonly unknown[]): void {
+  if (problems.length === 1) throw problems[0];
+  if (problems.length > 1)
+    throw new AggregateError(problems, 'several things went wrong while the experiment was ended');
+}

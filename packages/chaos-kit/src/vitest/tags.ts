@@ -1,0 +1,21 @@
+/** A tag that specs of the chaos project may carry. */
+export interface ChaosTag {
+  name: string;
+  description: string;
+}
+
+/** Tags that every chaos project knows. A spec with another tag is refused, so that a typing error cannot hide it from a filter. */
+export const chaosTags: readonly ChaosTag[] = [
+  { name: 'smoke', description: 'cheap and telling: what `npm run chaos` runs' },
+  { name: 'soak', description: 'runs for a long time or many times' },
+  { name: 'control', description: 'proves that the framework itself can go red' },
+  { name: 'mutation', description: 'a wrong configuration or a planted defect that must be found' },
+  { name: 'pod', description: 'kills or restarts pods' },
+  { name: 'process', description: 'stops, kills or freezes processes inside a pod' },
+  { name: 'network', description: 'partitions, delay, loss' },
+  { name: 'storage', description: 'I/O errors, latency, full disks' },
+  { name: 'node', description: 'takes a whole node away' },
+  { name: 'control-plane', description: 'Kubernetes itself is degraded' },
+  { name: 'switchover', description: 'planned changes of the primary' },
+  { name: 'operator', description: 'the CloudNativePG operator is hit' },
+];

@@ -1,0 +1,18 @@
+import type { Ledger } from '../ledger/index.ts';
+
+/** What a test needs of a ledger. `Ledger` is one. */
+export type TestLedger = Pick<
+  Ledger,
+  | 'options'
+  | 'progress'
+  | 'waitForAcks'
+  | 'waitForRecovery'
+  | 'recovery'
+  | 'recoveryTime'
+  | 'writeGap'
+  | 'latency'
+  | 'stop'
+  | 'verify'
+  | 'verification'
+> &
+  AsyncDisposable;

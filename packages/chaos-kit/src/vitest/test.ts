@@ -1,0 +1,120 @@
+import { inject, test as base } from 'vitest';
+import type { TestContext } from 'vitest';
+import type { ClusterUnderTest } from '../cluster/cluster-under-test.ts';
+import type { ProfileName } from '../cluster/profile.ts';
+import { defaultEngines } from '../engines/registry.ts';
+import type { EngineWish } from '../engines/select-engine.ts';
+import type { Experiment } from '../experiment/experiment.ts';
+import type { ExperimentRun } from '../experiment/experiment-run.ts';
+import type { FaultOptions, OptionsSchema } from '../faults/fault.ts';
+import type { FaultBody, FaultFixture } from '../faults/fixture.ts';
+import { withPrimaryKilled } from '../faults/primary-killed.ts';
+import { withReplicaKilled } from '../faults/replica-killed.ts';
+import { Ledger } from '../ledger/index.ts';
+import type { LedgerOptions } from '../ledger/index.ts';
+import { runContextKey } from './provided.ts';
+import { configOf, provisionCluster } from './provision.ts';
+import { experimentSeed } from './seeds.ts';
+import { Session } from './session.ts';
+import type { TestLedger } from './test-ledger.ts';
+import type { TestOutcome } from './test-findings.ts';
+
+/** The workload of a test: options of its ledger, or `'none'` to run without one. */
+export type Workload = Omit<LedgerOptions, 'seed' | 'expectSync'> | 'none';
+
+/** A `withX` function that knows its experiment already. */
+export type BoundFault<F> =
+  F extends FaultFixture<infer S extends OptionsSchema>
+    ? (options: FaultOptions<S>, body: FaultBody) => Promise<ExperimentRun>
+    : never;
+
+// Healing, a cluster that comes back and the final read, each with its own limit; this one only catches what hangs for good.
+const finishLimitMs = 20 * 60_000;
+
+/**
+ * vitest's `test` with everything that a chaos spec needs. Asking for a fixture starts it.
+ *
+ * Options, to be set with `test.override` for a file or a `describe`: `profile`, `engine`, `workload`.
+ * Fixtures: `cluster`, `ledger`, `chaos` (the experiment), `withPrimaryKilled`, `withReplicaKilled`.
+ *
+ * When the test ends, however it ends, faults are healed, the ledger is stopped and verified, and the verdict is given:
+ * a test whose experiment failed or was inconclusive does not pass.
+ */
+export const test = base
+  // Shape of the cluster.
+  .extend('profile', 'sync' as ProfileName)
+  // Who breaks things; `auto` is for the configuration to say, else for what the cluster offers.
+  .extend('engine', 'auto' as EngineWish)
+  // What writes while things break.
+  .extend('workload', {} as Workload)
+  // All engines by name; replaced by tests of faults that need no Kubernetes.
+  .extend('engines', defaultEngines)
+  // Automatic, so that a hook resolves it: provisioning takes minutes and is not charged to the test.
+  .extend('cluster', { auto: true }, ({ profile, signal }): Promise<ClusterUnderTest> =>
+    provisionCluster(inject(runContextKey), profile, signal),
+  )
+  // How the workload is started; replaced by tests that bring their own.
+  .extend('startLedger', ({ cluster, workload }) => ledgerStarter(cluster, workload))
+  // The experiment of this test with its ledger; `chaos` and `ledger` are what specs use of it.
+  .extend('session', async ({ task, signal, onTestFinished, cluster, profile, engine, engines, startLedger }) => {
+    const run = inject(runContextKey);
+    const repeat = task.result?.repeatCount ?? 0;
+    const name = task.fullTestName ?? task.name;
+    const session = new Session({
+      name,
+      file: task.file.name,
+      tags: task.tags ?? [],
+      seed: experimentSeed(run.seed, `${task.file.name} > ${name}`, repeat),
+      runId: run.runId,
+      runLogPath: run.runLogPath,
+      profile,
+      engine,
+      engines,
+      config: await configOf(run),
+      cluster,
+      signal,
+      ...(startLedger === undefined ? {} : { startLedger }),
+    });
+    // Before anything is started: a hook of the test runs even when this fixture throws or times out, its own cleanup does not.
+    onTestFinished(async (context) => {
+      const report = await session.finish(outcomeOf(context));
+      if (report) context.task.meta.chaos = { id: report.id, verdict: report.verdict, runs: report.runs };
+    }, finishLimitMs);
+    await session.open();
+    return session;
+  })
+  .extend('ledger', ({ session }): TestLedger => session.ledger)
+  .extend('chaos', ({ session }): Experiment => session.experiment)
+  .extend('withPrimaryKilled', ({ chaos }) => bind(chaos, withPrimaryKilled))
+  .extend('withReplicaKilled', ({ chaos }) => bind(chaos, withReplicaKilled));
+
+/** Gives a `withX` function its experiment, for fixtures of one's own. */
+export function bind<S extends OptionsSchema>(
+  experiment: Experiment,
+  fault: FaultFixture<S>,
+): (options: FaultOptions<S>, body: FaultBody) => Promise<ExperimentRun> {
+  return (options, body) => fault(experiment, options, body);
+}
+
+/** Starts the workload of a test; missing when it runs without one. */
+export type StartLedger = ((o: { seed: number; signal: AbortSignal }) => Promise<TestLedger>) | undefined;
+
+function ledgerStarter(cluster: ClusterUnderTest, workload: Workload): StartLedger {
+  if (workload === 'none') return undefined;
+  return ({ seed, signal }) =>
+    Ledger.start(cluster.ledgerTarget(), {
+      ...workload,
+      seed,
+      expectSync: cluster.profile.synchronous !== undefined,
+      signal,
+    });
+}
+
+function outcomeOf({ task, signal }: TestContext): TestOutcome {
+  const errors = (task.result?.errors ?? []).map(({ name, message }) => ({ name, message }));
+  return {
+    failed: task.result?.state === 'fail',
+    cancelled: signal.aborted && !errors.some((error) => error.name === 'TestTimeoutError'),
+    errors,
+  };
+}

@@ -1,0 +1,117 @@
+import { describe, expect, test } from 'vitest';
+import { Ledger } from '../../src/ledger/index.ts';
+import { until } from './container-host.ts';
+import { PostgresCluster } from './postgres-cluster.ts';
+import type { PostgresInstance } from './postgres-instance.ts';
+
+describe('failover under load', () => {
+  test('to the synchronous standby loses nothing', async () => {
+    await using cluster = await PostgresCluster.start({ standbys: 2 });
+    const next = cluster.standby(0);
+    await next.configure({ synchronous_standby_names: 'ANY 1 (s2)' });
+    await using ledger = await Ledger.start(cluster.target, { rate: 2000, seed: 3, expectSync: true });
+    await ledger.waitForAcks(2000, { timeoutMs: 10_000 });
+
+    const faultAtMs = performance.now();
+    await cluster.primary.kill();
+    await next.promote();
+    cluster.route = next;
+    const recovery = await ledger.waitForRecovery(faultAtMs, { timeoutMs: 30_000 });
+    const result = await ledger.verify({ final: cluster.final });
+
+    expect(result.reasons).toEqual([]);
+    expect(result).toMatchObject({ verdict: 'pass', integrity: 'pass', timelines: [1, 2] });
+    expect(result.counts).toMatchObject({
+      lost: 0,
+      unexpected: 0,
+      duplicated: 0,
+      corrupted: 0,
+      phantomFail: 0,
+      dropped: 0,
+    });
+    const { attempted, acknowledged, failed, unknown, recovered, present } = result.counts;
+    expect(attempted).toBe(acknowledged + failed + unknown);
+    expect(present).toBe(acknowledged + recovered);
+    expect(unknown).toBeGreaterThan(0);
+    expect(result.origins.map(({ timeline }) => timeline)).toEqual([1, 2]);
+    expect(result.notes.join()).toContain('sessions could not be checked on p');
+
+    const gap = ledger.writeGap(faultAtMs - 1000);
+    expect(recovery.confirmed).toBe(true);
+    expect(ledger.recoveryTime(faultAtMs)).toBe(recovery.recoveryMs);
+    expect(gap.lengthMs).toBeGreaterThan(gap.resolutionMs);
+    expect(gap.endMs - faultAtMs).toBeLessThanOrEqual((recovery.recoveryMs ?? 0) + gap.resolutionMs);
+
+    // the old primary comes back alone: it has the same system identifier and is not in recovery, but its time is over
+    await cluster.primary.start();
+    cluster.route = cluster.primary;
+    const fromOld = await ledger.verify({ final: cluster.final, timeoutMs: 1000 });
+    expect(fromOld.verdict).toBe('inconclusive');
+    expect(fromOld.reasons[0]).toContain('timeline 2 has acknowledged writes');
+  });
+
+  /** Ids that the old primary has and the new one has not: what was lost, found without the ledger. */
+  async function difference(table: string, before: PostgresInstance, after: PostgresInstance): Promise<Set<string>> {
+    const ids = async (it: PostgresInstance) =>
+      (await it.sql(`select writer || '/' || seq as id from ${table} where writer >= 0`)).map(({ id }) => String(id));
+    const still = new Set(await ids(after));
+    return new Set((await ids(before)).filter((id) => !still.has(id)));
+  }
+
+  /** A real cut: a stopped receiver would still find what waits in its socket when it goes on. */
+  async function cutReplication(cluster: PostgresCluster): Promise<void> {
+    await cluster.standby().follow(undefined);
+    await until('no standby', async () =>
+      (await cluster.primary.value('select count(*) from pg_stat_replication')) === '0' ? true : undefined,
+    );
+  }
+
+  test('to an asynchronous standby that was cut off loses what came after, and the ledger attributes it', async () => {
+    await using cluster = await PostgresCluster.start({ sync: false });
+    await using ledger = await Ledger.start(cluster.target, { rate: 2000, seed: 4 });
+    await ledger.waitForAcks(500, { timeoutMs: 10_000 });
+    await cutReplication(cluster);
+    const cutAtMs = performance.now();
+    await ledger.waitForAcks(50, { timeoutMs: 10_000 });
+    await cluster.primary.kill();
+    await cluster.standby().promote();
+    cluster.route = cluster.standby();
+    await ledger.waitForAcks(200, { timeoutMs: 20_000 });
+    const result = await ledger.verify({ final: cluster.final });
+
+    await cluster.primary.start();
+    const gone = await difference(ledger.options.table, cluster.primary, cluster.standby());
+    const server = `${cluster.primary.host.address}:${cluster.primary.port}`;
+    expect(result).toMatchObject({ verdict: 'fail', integrity: 'pass', timelines: [1, 2] });
+    expect(result.counts.lost).toBeGreaterThanOrEqual(50);
+    // beyond the acknowledged writes, the old primary may have some that were in flight
+    expect(gone.size - result.counts.lost).toBeGreaterThanOrEqual(0);
+    expect(gone.size - result.counts.lost).toBeLessThanOrEqual(result.counts.unknown);
+    expect(result.lossByOrigin).toMatchObject([{ server, timeline: 1, lost: result.counts.lost }]);
+    for (const lost of result.lost) {
+      expect(lost).toMatchObject({ server, timeline: 1, outcome: 'ok' });
+      expect(gone).toContain(`${lost.writer}/${lost.seq}`);
+    }
+    expect(result.lost.at(-1)?.ackedAtMs).toBeGreaterThan(cutAtMs);
+  });
+
+  test('with nothing in flight the loss is exact to the row', async () => {
+    await using cluster = await PostgresCluster.start({ sync: false });
+    await using ledger = await Ledger.start(cluster.target, { rate: 1000, seed: 5 });
+    await ledger.waitForAcks(200, { timeoutMs: 10_000 });
+    await cutReplication(cluster);
+    await ledger.waitForAcks(30, { timeoutMs: 10_000 });
+    await ledger.stop();
+    expect(ledger.progress).toMatchObject({ unknown: 0, inFlight: 0 });
+    await cluster.primary.kill();
+    await cluster.standby().promote();
+    cluster.route = cluster.standby();
+    const result = await ledger.verify({ final: cluster.final });
+
+    await cluster.primary.start();
+    const gone = await difference(ledger.options.table, cluster.primary, cluster.standby());
+    expect(result.verdict).toBe('fail');
+    expect(result.counts.lost).toBe(gone.size);
+    expect(result.counts.present).toBe(result.counts.acknowledged - gone.size);
+  });
+});

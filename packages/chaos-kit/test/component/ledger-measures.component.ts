@@ -1,0 +1,103 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Ledger, LedgerDurabilityError, LedgerStartError, LedgerTimeoutError } from '../../src/ledger/index.ts';
+import { PostgresCluster } from './postgres-cluster.ts';
+
+const options = { writers: 4, rate: 500, seed: 1, keepTable: 'never' } as const;
+
+describe('measured by the client', () => {
+  let cluster: PostgresCluster;
+  beforeAll(async () => {
+    cluster = await PostgresCluster.start();
+  });
+  afterAll(async () => {
+    await cluster[Symbol.asyncDispose]();
+  });
+
+  test('a held standby is a gap of its length, in the gap, in the latency and in the recovery', async () => {
+    await using ledger = await Ledger.start(cluster.target, options);
+    await ledger.waitForAcks(200, { timeoutMs: 10_000 });
+    const heldAtMs = performance.now();
+    await cluster.standby().holdReceiver();
+    const reallyHeldAtMs = performance.now();
+    await sleep(1500);
+    const releaseAtMs = performance.now();
+    await cluster.standby().releaseReceiver();
+    await ledger.waitForAcks(1000, { timeoutMs: 10_000 });
+    await ledger.stop();
+    const recovery = ledger.recovery(heldAtMs);
+
+    const gap = ledger.writeGap();
+    expect(gap.unreliable).toBeUndefined();
+    expect(gap.lengthMs).toBeGreaterThanOrEqual(releaseAtMs - reallyHeldAtMs - gap.resolutionMs);
+    expect(gap.startMs).toBeGreaterThan(heldAtMs - gap.resolutionMs);
+    expect(gap.endMs).toBeGreaterThan(releaseAtMs);
+    expect(recovery.confirmed).toBe(false); // only 5 s without a pause confirm it
+    expect(heldAtMs + (recovery.recoveryMs ?? 0)).toBeCloseTo(gap.endMs, 6);
+    // an open loop sees the outage in its tail although only four writes were in flight
+    expect(ledger.latency(heldAtMs)?.maxMs).toBeGreaterThanOrEqual(1400);
+    expect(ledger.writeGap(ledger.startedAtMs, heldAtMs).lengthMs).toBeLessThan(gap.lengthMs);
+  });
+
+  test('a stall of our own makes the numbers unusable', async () => {
+    await using ledger = await Ledger.start(cluster.target, options);
+    await ledger.waitForAcks(100, { timeoutMs: 10_000 });
+    const stallAtMs = performance.now();
+    while (performance.now() - stallAtMs < 700);
+    await ledger.waitForAcks(100, { timeoutMs: 10_000 });
+    await ledger.stop();
+    const gap = ledger.writeGap(stallAtMs - 100);
+    expect(gap.lengthMs).toBeGreaterThan(600);
+    expect(gap.unreliable).toMatch(/our own process stalled for \d+ ms/);
+    expect(ledger.recovery(stallAtMs).unreliable).toBeDefined();
+    expect(ledger.recoveryTime(stallAtMs)).toBeUndefined();
+  });
+
+  test('waiting for acknowledgements that do not come tells what was seen', async () => {
+    await using ledger = await Ledger.start(cluster.target, options);
+    await ledger.waitForAcks(10, { timeoutMs: 10_000 });
+    await cluster.standby().holdReceiver();
+    try {
+      const error: unknown = await ledger.waitForAcks(1000, { timeoutMs: 300 }).catch((e: unknown) => e);
+      expect(error).toBeInstanceOf(LedgerTimeoutError);
+      expect(String(error)).toMatch(/1000 more acknowledged writes: not after 0\.3 s; last observed: \d+ acknowledged/);
+    } finally {
+      await cluster.standby().releaseReceiver();
+    }
+  });
+});
+
+describe('a ledger refuses to start', () => {
+  let cluster: PostgresCluster;
+  beforeAll(async () => {
+    cluster = await PostgresCluster.start({ sync: false });
+  });
+  afterAll(async () => {
+    await cluster[Symbol.asyncDispose]();
+  });
+
+  test('where synchronous replication is expected and not there', async () => {
+    const start = Ledger.start(cluster.target, { ...options, expectSync: true });
+    await expect(start).rejects.toThrow(LedgerDurabilityError);
+    await expect(start).rejects.toThrow('synchronous_standby_names is empty');
+  });
+
+  test('on a standby', async () => {
+    cluster.route = cluster.standby();
+    await expect(Ledger.start(cluster.target, options)).rejects.toThrow('is in recovery');
+    cluster.route = cluster.primary;
+  });
+
+  test('when its table exists', async () => {
+    await cluster.primary.sql('create table ledger_taken ()');
+    const start = Ledger.start(cluster.target, { ...options, table: 'ledger_taken' });
+    await expect(start).rejects.toThrow(LedgerStartError);
+    await expect(start).rejects.toThrow('table ledger_taken could not be created: 42P07');
+  });
+
+  test('with a wrong password, or when nobody listens', async () => {
+    await expect(Ledger.start({ ...cluster.target, password: 'wrong' }, options)).rejects.toThrow('28P01');
+    const resolveHost = async () => ({ host: cluster.primary.host.address, port: 1 });
+    await expect(Ledger.start({ ...cluster.target, resolveHost }, options)).rejects.toThrow('ECONNREFUSED');
+  });
+});

@@ -1,0 +1,125 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parseReport } from '../../../src/report/schema.ts';
+import type { Report } from '../../../src/report/schema.ts';
+import { brokenIn } from './world.ts';
+
+const root = fileURLToPath(new URL('../../../../../', import.meta.url));
+const vitest = join(root, 'node_modules/vitest/vitest.mjs');
+const config = join(root, 'packages/chaos-kit/src/vitest/config.ts');
+const support = join(root, 'packages/chaos-kit/test/vitest/support/in-process.ts');
+
+/** A run of vitest on specs written for it. */
+export interface InlineRun {
+  code: number | null;
+  /** What it printed, on both streams, without colours. */
+  output: string;
+  report: Report | undefined;
+  /** Faults that it left in force. */
+  broken: string[];
+}
+
+/** How vitest is run. */
+export interface InlineOptions {
+  /** Arguments after `vitest run`. */
+  args?: string[];
+  env?: NodeJS.ProcessEnv;
+  /** Properties of the argument of `defineChaosProject`, as source text. */
+  project?: string;
+  watch?: boolean;
+  /** Run it in a terminal of its own. */
+  pty?: boolean;
+  /** Called once the process runs. */
+  during?: (run: { child: ChildProcess; folder: string; output: () => string }) => Promise<void>;
+}
+
+/**
+ * Runs vitest on spec files that are written to a new folder. In a spec, `./kit` gives `test` on a world of files, and the
+ * rest of the kit's vitest entry.
+ */
+export async function runVitest(files: Record<string, string>, options: InlineOptions = {}): Promise<InlineRun> {
+  const folder = mkdtempSync(join(tmpdir(), 'chaos-kit-'));
+  try {
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+    write(folder, 'package.json', '{ "type": "module" }');
+    write(
+      folder,
+      'kit.ts',
+      `export * from '@cnpg-chaos/chaos-kit/vitest';\nexport { test } from ${JSON.stringify(support)};\n`,
+    );
+    write(folder, 'vitest.config.ts', configSource(options));
+    for (const [name, text] of Object.entries(files)) write(folder, name, text);
+    const { code, output } = await run(folder, options);
+    const reportPath = join(folder, '.vitest/chaos-kit/report.json');
+    const report = existsSync(reportPath) ? parseReport(readFileSync(reportPath, 'utf8')) : undefined;
+    return { code, output, report, broken: brokenIn(folder) };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Waits until a condition holds, at most 20 s. */
+export async function until(what: string, condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`${what}: not within 20 s`);
+    await sleep(25);
+  }
+}
+
+function configSource(options: InlineOptions): string {
+  return `
+    import { defineConfig } from 'vitest/config';
+    import { chaosReporters, defineChaosProject } from ${JSON.stringify(config)};
+    const conditions = ['@cnpg-chaos/source', 'node', 'module'];
+    export default defineConfig({
+      resolve: { conditions },
+      ssr: { resolve: { conditions } },
+      test: {
+        reporters: chaosReporters(),
+        projects: [defineChaosProject({ include: ['**/*.chaos.ts'], cluster: 'none', ${options.project ?? ''} })],
+      },
+    });`;
+}
+
+function write(folder: string, name: string, text: string): void {
+  const path = join(folder, name);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+}
+
+async function run(folder: string, options: InlineOptions): Promise<{ code: number | null; output: string }> {
+  const argv = [process.execPath, vitest, options.watch ? 'watch' : 'run', ...(options.args ?? [])];
+  const [command = '', ...args] = options.pty ? ['script', '-qefc', argv.join(' '), '/dev/null'] : argv;
+  // The environment of the vitest that runs this must not leak into the one that it starts.
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([key]) => !/^(VITEST|CI$|GITHUB_|FORCE_COLOR|CNPG_CHAOS)/.test(key)),
+  );
+  const child = spawn(command, args, {
+    cwd: folder,
+    env: { ...env, NO_COLOR: '1', ...options.env },
+    stdio: [options.pty ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  const collect = (chunk: Buffer): void => {
+    output += chunk.toString();
+  };
+  child.stdout?.on('data', collect);
+  child.stderr?.on('data', collect);
+  const { promise, resolve } = Promise.withResolvers<number | null>();
+  child.on('close', resolve);
+  const watchdog = setTimeout(() => child.kill('SIGKILL'), 60_000);
+  try {
+    await options.during?.({ child, folder, output: () => output });
+    const code = await promise;
+    return { code, output };
+  } finally {
+    clearTimeout(watchdog);
+    if (child.exitCode === null) child.kill('SIGKILL');
+  }
+}
