@@ -8,12 +8,17 @@ const conditions = ['@cnpg-chaos/source', 'node', 'module', 'default'];
 
 const componentSetup = './packages/chaos-kit/test/component/global-setup.ts';
 
+// Read by .ci/run.
+const totals: ['json', { outputFile: string }] = ['json', { outputFile: '.vitest/ci.json' }];
+
 export default defineConfig({
   resolve: { conditions },
+  // Workers resolve as `ssr`, global setups and reporters as `__vitest__`, which takes its conditions from neither.
   ssr: { resolve: { conditions } },
+  environments: { __vitest__: { resolve: { conditions } } },
   test: {
     // Named, because vitest picks others by itself when it believes that an agent runs it.
-    reporters: chaosReporters(),
+    reporters: [...chaosReporters(), ...(process.env['CI'] ? [totals] : [])],
     projects: [
       {
         test: {

@@ -13,8 +13,8 @@ export interface Addon {
   name: string;
   /** Hash over the text and the values it is made of; known without parsing. */
   hash: string;
-  /** Its objects, in the order of the manifest. Parsing the large ones takes a second. */
-  objects(): KubeObject[];
+  /** Its objects, in the order of the manifest. They are parsed at the first call: the large ones take a second. */
+  objects(): readonly KubeObject[];
 }
 
 /** What {@link labAddons} fills into the manifests. */
@@ -48,7 +48,7 @@ export interface OperatorImages {
  */
 export function rewriteOperator(objects: readonly KubeObject[], images: OperatorImages): KubeObject[] {
   let rewritten = 0;
-  const result = objects.map((object): KubeObject => {
+  const result = objects.map((object) => {
     if (object.kind !== 'Deployment' || object.metadata.name !== 'cnpg-controller-manager') return object;
     const copy = structuredClone(object);
     const spec = isRecord(copy['spec']) ? copy['spec'] : {};
@@ -86,6 +86,7 @@ export async function labAddons({ topology, pki, built }: AddonsInput): Promise<
   const certificate = pki.certificates['chaos-mesh'];
   const values: Record<string, string> = {
     DNS_ADDRESS: topology.dnsAddress,
+    VOLUME_ROOT: topology.volumeRoot,
     IMAGE_COREDNS: images.coredns.ref,
     IMAGE_BUSYBOX: images.busybox.ref,
     IMAGE_LOCAL_PATH_PROVISIONER: images['local-path-provisioner'].ref,
@@ -97,7 +98,7 @@ export async function labAddons({ topology, pki, built }: AddonsInput): Promise<
   };
   const own = async (name: string, file: string): Promise<Addon> => {
     const text = fill(await readManifest(`addons/${file}`), values);
-    return { name, hash: hashOf(text), objects: () => parseManifest(text) };
+    return { name, hash: hashOf(text), objects: once(() => parseManifest(text)) };
   };
   const operatorImages = { operator: images.operator.ref, operand: images.operand.ref };
   const operatorText = await readFile(built.manifests.cnpg, 'utf8');
@@ -107,12 +108,29 @@ export async function labAddons({ topology, pki, built }: AddonsInput): Promise<
     await own('storage', 'storage.yaml'),
     {
       name: 'cnpg',
-      hash: hashOf(operatorText, JSON.stringify(operatorImages), rewriteOperator.toString()),
-      objects: () => rewriteOperator(parseManifest(operatorText), operatorImages),
+      hash: hashOf(operatorText, JSON.stringify(rewriteOperator(operatorDeployment(operatorText), operatorImages))),
+      objects: once(() => rewriteOperator(parseManifest(operatorText), operatorImages)),
     },
-    { name: 'chaos-mesh-crds', hash: hashOf(crdsText), objects: () => parseManifest(crdsText).map(withoutStatus) },
+    {
+      name: 'chaos-mesh-crds',
+      hash: hashOf(crdsText),
+      objects: once(() => parseManifest(crdsText).map(withoutStatus)),
+    },
     await own('chaos-mesh', 'chaos-mesh.yaml'),
   ];
+}
+
+// Only the document that is rewritten: parsing all of them takes too long for looking whether something has changed.
+function operatorDeployment(manifest: string): KubeObject[] {
+  return manifest
+    .split(/^---$/m)
+    .filter((document) => /^kind: Deployment$/m.test(document))
+    .flatMap(parseManifest);
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }
 
 // Generated definitions carry an empty status, which the server does not take.

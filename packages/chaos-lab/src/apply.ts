@@ -73,17 +73,23 @@ async function applyOne(api: KubeApi, object: KubeObject, signal: AbortSignal | 
   );
 }
 
-/** Applies the addons whose hash the cluster does not have and stamps them. Returns their names. */
+const workloads = new Set(['Deployment', 'DaemonSet', 'StatefulSet', 'Job']);
+
+/** True for objects that start pods. */
+export const isWorkload = ({ kind }: KubeObject): boolean => workloads.has(kind);
+
+/** Applies those objects of addons whose hash the cluster does not have that `which` wants. Returns the addons' names. */
 export async function applyAddons(
   api: KubeApi,
   addons: readonly Addon[],
   have: Record<string, string>,
+  which: (object: KubeObject) => boolean,
   signal?: AbortSignal,
 ): Promise<string[]> {
   const changed = addons.filter((addon) => have[addon.name] !== addon.hash);
   await applyObjects(
     api,
-    changed.flatMap((addon) => addon.objects()),
+    changed.flatMap((addon) => addon.objects().filter(which)),
     signal,
   );
   return changed.map((addon) => addon.name);

@@ -133,22 +133,36 @@ function wholeNumber(option: string, text: string): number {
   return value;
 }
 
-// The first Ctrl-C ends running commands and lets steps clean up; the second one ends this process.
+// The first Ctrl-C ends running commands and lets steps clean up; the second one ends this process at once.
+// Not `once`: a library below testcontainers re-raises the signal when it finds no other listener left.
+let interrupted: LabError | undefined;
 function onInterrupt(): AbortSignal {
   const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(name, () => {
-      process.exitCode = name === 'SIGINT' ? 130 : 143;
-      controller.abort(new LabError('COMMAND', 'interrupted; `npx chaos-lab up` goes on from here'));
+  for (const [name, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(code);
+      process.exitCode = code;
+      interrupted = new LabError('COMMAND', 'interrupted; run it again to go on from here');
+      controller.abort(interrupted);
     });
   }
   return controller.signal;
 }
 
+// `chaos-lab logs w1 | head`: the reader may leave first.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 try {
   const code = await main(process.argv.slice(2));
   process.exitCode = code;
-} catch (error) {
+} catch (cause) {
+  const error: unknown = interrupted ?? cause;
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   if (process.env['DEBUG'] !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   process.exitCode ||= error instanceof LabError && error.code === 'USAGE' ? 2 : 1;

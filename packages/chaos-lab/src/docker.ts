@@ -78,6 +78,17 @@ export function execInContainer(container: string, argv: readonly string[], opti
   return docker(['exec', ...(stdin ? ['-i'] : []), container, ...argv], options);
 }
 
+/** Names of the volumes of a lab, by default of all of its nodes. */
+export async function labVolumes(lab: string, container = ''): Promise<string[]> {
+  const names = lines(await docker(['volume', 'ls', '-q', '--filter', `label=${labLabel}=${lab}`]));
+  return names.filter((name) => container === '' || name.startsWith(`${container}-`));
+}
+
+/** Removes volumes that no container uses. Absent ones are no error. */
+export async function removeVolumes(volumes: readonly string[]): Promise<void> {
+  if (volumes.length > 0) await docker(['volume', 'rm', '--force', ...volumes]);
+}
+
 /** Removes containers with their anonymous volumes, running or not. Absent ones are no error. */
 export async function removeContainers(containers: readonly string[]): Promise<void> {
   if (containers.length === 0) return;

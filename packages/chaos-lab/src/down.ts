@@ -1,4 +1,12 @@
-import { docker, dockerNetworks, execInContainer, labContainers, removeContainers } from './docker.ts';
+import {
+  docker,
+  dockerNetworks,
+  execInContainer,
+  labContainers,
+  labVolumes,
+  removeContainers,
+  removeVolumes,
+} from './docker.ts';
 import { LabError } from './errors.ts';
 import { ensureHost } from './host/index.ts';
 import { removeRoutes } from './host-network.ts';
@@ -18,8 +26,8 @@ import { topologyOf } from './topology.ts';
 export async function down(options: LabOptions = {}): Promise<void> {
   const name = checkLabName(options.name ?? defaultLabName);
   const progress = options.progress ?? silentProgress;
-  const topology = topologyOf(name);
   const state = new StateDir(name);
+  const topology = topologyOf(name, (await state.readRecord())?.slot ?? 0);
   await ensureHost({ progress, need: ['docker'] });
   await withLabLock(
     `chaos-lab down ${name}`,
@@ -39,8 +47,9 @@ export async function down(options: LabOptions = {}): Promise<void> {
           await removeContainers(containers.map((container) => container.id));
         });
       }
-      const loops = await labLoopDevices();
-      if (loops.length > 0) await progress.step('detach loop devices', () => waitForLoops());
+      await removeVolumes(await labVolumes(name));
+      const loops = await labLoopDevices(name);
+      if (loops.length > 0) await progress.step('detach loop devices', () => waitForLoops(name));
       await removeRoutes(topology, undefined);
       const network = (await dockerNetworks()).find((one) => one.name === topology.network && one.lab === name);
       if (network) await progress.step('remove network', () => docker(['network', 'rm', topology.network]));
@@ -51,12 +60,12 @@ export async function down(options: LabOptions = {}): Promise<void> {
 }
 
 // A device frees itself at its last close, which may come a moment after its container is gone.
-async function waitForLoops(): Promise<void> {
+async function waitForLoops(name: string): Promise<void> {
   try {
     await poll(
       'loop devices of the lab are free',
       async () => {
-        const left = await labLoopDevices();
+        const left = await labLoopDevices(name);
         await detachLoopDevices(left);
         return left.length === 0
           ? found(true)

@@ -3,7 +3,7 @@ import { checkNetworks, labRoutes, lackingRoutes, parseRoutes } from './host-net
 import type { DockerNetwork } from './docker.ts';
 import { topologyOf } from './topology.ts';
 
-const topology = topologyOf('cnpg-chaos');
+const topology = topologyOf('cnpg-chaos', 0);
 const own: DockerNetwork = { name: 'cnpg-chaos', lab: 'cnpg-chaos', bridge: 'labbr0', subnets: ['172.31.0.0/16'] };
 const bridge: DockerNetwork = { name: 'bridge', lab: '', bridge: 'docker0', subnets: ['172.17.0.0/16', 'fd00::/64'] };
 

@@ -58,7 +58,7 @@ export function checkNetworks(
       if (network.lab !== '') {
         throw new LabError(
           'OTHER_LAB',
-          `another lab, '${network.lab}', uses ${subnet}; a host has one lab: use it, or end it with 'npx chaos-lab down --name ${network.lab}'`,
+          `another lab, '${network.lab}', uses ${subnet}; end it with 'npx chaos-lab down --name ${network.lab}'`,
         );
       }
       throw new LabError(

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LabError } from './errors.ts';
-import { labsDir } from './state-dir.ts';
+import { cacheLayout } from './build/cache-dir.ts';
 
 /** How {@link withLabLock} waits. */
 export interface LabLockOptions {
@@ -18,9 +18,11 @@ export interface LabLockOptions {
  * ends with this process, so a killed run leaves nothing behind. Throws {@link LabError} `LAB_BUSY` when time runs out.
  */
 export async function withLabLock<T>(what: string, body: () => Promise<T>, options: LabLockOptions = {}): Promise<T> {
-  await mkdir(labsDir(), { recursive: true, mode: 0o700 });
-  const path = join(labsDir(), '.lock');
-  const holderPath = join(labsDir(), '.lock-holder');
+  // Beside the locks of builds, since the file must outlive every lab: a removed lock file is no lock.
+  const { locks } = cacheLayout();
+  await mkdir(locks, { recursive: true });
+  const path = join(locks, 'lab.flock');
+  const holderPath = join(locks, 'lab.flock-holder');
   const timeoutMs = options.timeoutMs ?? 1_800_000;
   let holder = await acquire(path, 0, options.signal);
   if (!holder) {

@@ -1,5 +1,6 @@
 import { LabError } from './errors.ts';
 import { tryRun } from './run.ts';
+import { volumeRootOf } from './topology.ts';
 
 /** A loop device of the host and the file behind it. */
 export interface LoopDevice {
@@ -15,16 +16,12 @@ export function parseLoopDevices(text: string): LoopDevice[] {
   });
 }
 
-/** True for a file of a lab volume, seen from inside a node or from the host, removed or not. */
-export function isLabVolume(backingFile: string): boolean {
-  return /\/volumes\/pvc-[^/]*\.img( \(deleted\))?$/.test(backingFile);
-}
-
-/** Loop devices of this host that stand on a lab volume. None when the host has no `losetup`. */
-export async function labLoopDevices(): Promise<LoopDevice[]> {
+/** Loop devices of this host that stand on a volume of this lab. None when the host has no `losetup`. */
+export async function labLoopDevices(lab: string): Promise<LoopDevice[]> {
+  const root = `${volumeRootOf(lab)}/`;
   try {
     const { exitCode, stdout } = await tryRun(['losetup', '--list', '--noheadings', '--output', 'NAME,BACK-FILE']);
-    return exitCode === 0 ? parseLoopDevices(stdout).filter(({ backingFile }) => isLabVolume(backingFile)) : [];
+    return exitCode === 0 ? parseLoopDevices(stdout).filter(({ backingFile }) => backingFile.startsWith(root)) : [];
   } catch (error) {
     if (error instanceof LabError) return [];
     throw error;

@@ -73,7 +73,7 @@ export async function nodeLogs(
 }
 
 function nodeNamed(node: string, name: string | undefined): TopologyNode {
-  const topology = topologyOf(checkLabName(name ?? defaultLabName));
+  const topology = topologyOf(checkLabName(name ?? defaultLabName), 0); // names do not depend on the networks
   const found = topology.nodes.find((one) => one.name === node || one.container === node);
   if (!found) {
     throw new LabError(

@@ -1,8 +1,12 @@
-/** Folders that must not lie on the container's overlay file system: overlay on overlay fails, and databases live here. */
-export const volumes = {
-  worker: ['/var/lib/containerd', '/var/lib/kubelet', '/var/lib/lab'],
-  'control-plane': ['/var/lib/etcd'],
-} as const;
+/**
+ * Folders that must not lie on the container's overlay file system, by purpose: overlay on overlay fails, and databases
+ * live here. They are volumes with a name and the lab's label, so that they are found also when their container was
+ * removed by hand.
+ */
+export const volumes: Record<'worker' | 'control-plane', Record<string, string>> = {
+  worker: { containerd: '/var/lib/containerd', kubelet: '/var/lib/kubelet', volumes: '/var/lib/lab' },
+  'control-plane': { etcd: '/var/lib/etcd' },
+};
 
 /** Part of the container's host configuration: what privileged mode would give, without it. */
 export const hostConfig = {

@@ -16,10 +16,22 @@ export interface NodeContainerOptions {
 export class LabNodeContainer extends GenericContainer {
   constructor({ image, topology, node, key, files }: NodeContainerOptions) {
     super(image);
-    this.hostConfig = { ...this.hostConfig, ...hostConfig };
+    this.hostConfig = {
+      ...this.hostConfig,
+      ...hostConfig,
+      Mounts: Object.entries(volumes[node.role]).map(([purpose, Target]) => ({
+        Type: 'volume',
+        Source: `${node.container}-${purpose}`,
+        Target,
+        VolumeOptions: {
+          NoCopy: true,
+          Labels: { [labLabel]: topology.lab },
+          DriverConfig: { Name: 'local', Options: {} },
+        },
+      })),
+    };
     this.createOpts = {
       ...this.createOpts,
-      Volumes: Object.fromEntries(volumes[node.role].map((path) => [path, {}])),
       StopSignal: 'SIGTERM',
       StopTimeout: 5,
       NetworkingConfig: {

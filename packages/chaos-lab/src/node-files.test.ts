@@ -3,7 +3,7 @@ import { nodeFiles, nodeKey, type NodeFile } from './node-files.ts';
 import { createPki, type LabPki } from './pki.ts';
 import { topologyOf } from './topology.ts';
 
-const topology = topologyOf('cnpg-chaos');
+const topology = topologyOf('cnpg-chaos', 0);
 let pki: LabPki;
 beforeAll(async () => {
   pki = await createPki(topology);

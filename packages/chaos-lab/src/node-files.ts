@@ -224,6 +224,7 @@ export async function nodeFiles({ topology, node, pki, pauseImage }: NodeFilesIn
         `LAB_NODE=${node.name}`,
         `LAB_ROUTES='${routes.join(' ')}'`,
         `LAB_POD_NETWORK=${topology.podNetwork}`,
+        `LAB_VOLUME_ROOT=${topology.volumeRoot}`,
         `LAB_SERVICES='${services.map((file) => file.target.slice('/etc/lab/services/'.length)).join(' ')}'`,
         `LAB_LOG_LIMIT=${8 * 1024 * 1024}`,
         '',

@@ -5,7 +5,7 @@ import { kubeconfigFor } from './kubeconfig.ts';
 import { certificatesOf, createPki, type LabPki } from './pki.ts';
 import { topologyOf } from './topology.ts';
 
-const topology = topologyOf('cnpg-chaos');
+const topology = topologyOf('cnpg-chaos', 0);
 let pki: LabPki;
 beforeAll(async () => {
   pki = await createPki(topology);

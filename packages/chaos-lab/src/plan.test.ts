@@ -4,7 +4,7 @@ import { planNodes } from './plan.ts';
 import { newRecord, type LabRecord } from './state-dir.ts';
 import { topologyOf } from './topology.ts';
 
-const topology = topologyOf('cnpg-chaos');
+const topology = topologyOf('cnpg-chaos', 0);
 const keys = Object.fromEntries(topology.nodes.map(({ name }) => [name, 'new']));
 
 function container(node: string, change: Partial<LabContainer> = {}): LabContainer {

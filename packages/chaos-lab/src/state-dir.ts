@@ -15,6 +15,8 @@ const pkiSchema = z.object({
 const recordSchema = z.object({
   version: z.literal(1),
   name: z.string(),
+  /** Networks that the lab uses, see `topologyOf`. */
+  slot: z.int().min(0).default(0),
   /** Nodes whose container is complete, by node name. */
   nodes: z.record(z.string(), z.object({ containerId: z.string(), key: z.string() })),
   /** UID of the `kube-system` namespace: how others know that a cluster is this lab. */
@@ -29,7 +31,7 @@ const recordSchema = z.object({
 export type LabRecord = z.infer<typeof recordSchema>;
 
 /** An empty record. */
-export const newRecord = (name: string): LabRecord => ({ version: 1, name, nodes: {}, versions: {} });
+export const newRecord = (name: string, slot = 0): LabRecord => ({ version: 1, name, slot, nodes: {}, versions: {} });
 
 /** `$XDG_STATE_HOME/cnpg-chaos/labs`, by default below `~/.local/state`: labs belong to the host, not to a checkout. */
 export function labsDir(): string {
@@ -108,7 +110,7 @@ async function readText(path: string): Promise<string | undefined> {
   }
 }
 
-async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
+async function readJson<T>(path: string, schema: z.ZodType<T, unknown>): Promise<T | undefined> {
   const text = await readText(path);
   if (text === undefined) return undefined;
   try {

@@ -26,10 +26,10 @@ export interface LabStatus {
 /** Looks at a lab without changing anything, not even a stopped Docker engine. */
 export async function status(options: Pick<LabOptions, 'name'> = {}): Promise<LabStatus> {
   const name = checkLabName(options.name ?? defaultLabName);
-  const topology = topologyOf(name);
   const state = new StateDir(name);
   const record = await state.readRecord();
   const pki = await state.readPki();
+  const topology = topologyOf(name, record?.slot ?? 0);
   const base = { name, versions: record?.versions ?? {} };
   const engine = await tryRun(['docker', 'version', '--format', '{{.Server.Version}}'], { timeoutMs: 10_000 });
   if (engine.exitCode !== 0) {

@@ -18,6 +18,8 @@ export interface TopologyNode {
 /** Names and addresses of a lab. They are fixed, so that a node restarts without asking anybody. */
 export interface Topology {
   readonly lab: string;
+  /** Which set of networks the lab uses: 0 for the lab of the default name. */
+  readonly slot: number;
   /** Docker network name. */
   readonly network: string;
   /** Linux bridge of that network, at most 15 characters. */
@@ -29,6 +31,8 @@ export interface Topology {
   readonly dnsAddress: string;
   /** `https://…:6443` */
   readonly server: string;
+  /** Folder in the nodes for the files behind volumes. Carries the lab's name: the host's loop devices show it. */
+  readonly volumeRoot: string;
   readonly controlPlane: TopologyNode;
   readonly workers: readonly TopologyNode[];
   readonly nodes: readonly TopologyNode[];
@@ -39,13 +43,18 @@ export const labLabel = 'cnpg-chaos/lab';
 /** Docker label that carries the key of what a node container was made of. */
 export const nodeKeyLabel = 'cnpg-chaos/node-key';
 
-const nodeNetwork = parseCidr('172.31.0.0/16');
-const podNetwork = parseCidr('10.244.0.0/16');
-const serviceNetwork = parseCidr('10.96.0.0/16');
+/** How many labs one host can have at a time. */
+export const slotCount = 8;
 const workerCount = 3;
 
-/** The topology of the lab called `lab`. */
-export function topologyOf(lab: string): Topology {
+/** Folder of a lab's volumes in its nodes. */
+export const volumeRootOf = (lab: string): string => `/var/lib/lab/${lab}`;
+
+/** The topology of the lab called `lab` in the networks of `slot`: 172.31, 10.244 and 10.96 for slot 0, the next ones for others. */
+export function topologyOf(lab: string, slot: number): Topology {
+  const nodeNetwork = parseCidr(`172.${31 - slot}.0.0/16`);
+  const podNetwork = parseCidr(`10.${244 - slot}.0.0/16`);
+  const serviceNetwork = parseCidr(`10.${96 + slot}.0.0/16`);
   const controlPlane: TopologyNode = {
     name: 'control-plane',
     role: 'control-plane',
@@ -65,8 +74,10 @@ export function topologyOf(lab: string): Topology {
   });
   return {
     lab,
+    slot,
+    volumeRoot: volumeRootOf(lab),
     network: lab,
-    bridge: 'labbr0',
+    bridge: `labbr${slot}`,
     subnet: formatCidr(nodeNetwork),
     podNetwork: formatCidr(podNetwork),
     serviceNetwork: formatCidr(serviceNetwork),

@@ -3,7 +3,6 @@ import type { BuiltLab, ImageName } from './build/index.ts';
 // Of the hundreds of versions inside the images these are what a report is read by.
 const named: readonly [name: string, image: ImageName, inside: string][] = [
   ['cloudnative-pg', 'operator', 'github.com/cloudnative-pg/cloudnative-pg'],
-  ['postgresql', 'operand', 'postgresql-17'],
   ['chaos-mesh', 'chaos-mesh', 'github.com/chaos-mesh/chaos-mesh'],
   ['coredns', 'coredns', 'github.com/coredns/coredns'],
   ['local-path-provisioner', 'local-path-provisioner', 'github.com/rancher/local-path-provisioner'],
@@ -22,5 +21,8 @@ export function versionsOf(built: {
     const version = built.images[image].versions[inside];
     if (version !== undefined) versions[name] = version;
   }
+  const [, postgresql] =
+    Object.entries(built.images.operand.versions).find(([name]) => /^postgresql-\d+$/.test(name)) ?? [];
+  if (postgresql !== undefined) versions['postgresql'] = postgresql;
   return versions;
 }

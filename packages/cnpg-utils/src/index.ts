@@ -41,6 +41,7 @@ export {
 export {
   OperatorNotFoundError,
   operatorStatus,
+  operatorVersion,
   waitForOperatorReady,
   type OperatorOptions,
   type OperatorPod,

@@ -15,8 +15,12 @@ export interface ExperimentRun {
   readonly healedAtMs: number;
   /** Until the operator showed that it noticed: another target primary, or a phase other than healthy. */
   readonly detectedMs?: number;
+  /** `detectedMs` may be late by up to this, because the watch on the Cluster saw nothing for a while. Missing: it saw all. */
+  readonly detectedResolutionMs?: number;
   /** Until another instance reported itself as primary. */
   readonly promotedMs?: number;
+  /** `promotedMs` may be late by up to this. Missing: the watch saw all. */
+  readonly promotedResolutionMs?: number;
   /** Until stable writes, from the ledger. Close to 0 when no write was disturbed. */
   readonly recoveryMs?: number;
   /** `recoveryMs` is not known better than this. */
@@ -34,8 +38,15 @@ export interface ExperimentRun {
   readonly timelineAfter?: number;
   readonly primaryBefore?: string;
   readonly primaryAfter?: string;
-  /** When the watch on the Cluster saw nothing: detection, promotion and their count are uncertain if there is any. */
+  /** When the watch on the Cluster saw nothing. No promotion is missed in it, since the timeline counts them; times may be late. */
   readonly blind: readonly BlindStretch[];
-  /** Why a number cannot be trusted, as sentences; empty when all can. */
+  /** Why numbers cannot be trusted, as sentences; empty when they can. */
+  readonly doubts: {
+    /** About `recoveryMs` and `writeGapMs`. */
+    readonly writes: readonly string[];
+    /** About `promotions`. */
+    readonly promotions: readonly string[];
+  };
+  /** Everything that limits what can be said, for people: one sentence for each blind stretch, then the doubts about writes. */
   readonly uncertain: readonly string[];
 }

@@ -50,6 +50,7 @@ test('counts every duration from the fault', () => {
     primaryBefore: 'pg-1',
     primaryAfter: 'pg-2',
     blind: [],
+    doubts: { writes: [], promotions: [] },
     uncertain: [],
   });
 });
@@ -66,19 +67,36 @@ test('a recovery that is not confirmed is none', () => {
   expect(run).not.toHaveProperty('recoveryMs');
 });
 
-test('says so when the watch was blind or the runner stalled', () => {
+test('a blind watch makes detection and promotion late, and nothing else doubtful', () => {
+  const blind = [
+    { fromMs: 100, toMs: 200 },
+    { fromMs: 2_000, toMs: 2_750 },
+    { fromMs: 7_000, toMs: 8_000 },
+  ];
+  expect(measureRun({ ...measured, blind })).toMatchObject({
+    blind: blind.slice(1),
+    detectedResolutionMs: 750,
+    promotedResolutionMs: 750,
+    promotions: 1,
+    doubts: { writes: [], promotions: [] },
+    uncertain: [expect.stringContaining('from 1000 ms after'), expect.stringContaining('from 6000 ms after')],
+  });
+});
+
+test('a watch that is blind at the end may hide a promotion', () => {
+  const run = measureRun({ ...measured, blind: [{ fromMs: 15_000, toMs: 20_500 }] });
+  expect(run.doubts.promotions).toEqual([
+    'the watch on the Cluster has seen nothing for the last 5000 ms: a promotion may be missing',
+  ]);
+  expect(run).not.toHaveProperty('promotedResolutionMs');
+});
+
+test('says once that the runner stalled', () => {
   const run = measureRun({
     ...measured,
-    blind: [
-      { fromMs: 100, toMs: 200 },
-      { fromMs: 2_000, toMs: 2_750 },
-    ],
     recovery: { recoveryMs: 4_500, confirmed: true, resolutionMs: 900, unreliable: 'our own process stalled' },
     writeGap: { startMs: 0, endMs: 1, lengthMs: 1, resolutionMs: 1, unreliable: 'our own process stalled' },
   });
-  expect(run.blind).toEqual([{ fromMs: 2_000, toMs: 2_750 }]);
-  expect(run.uncertain).toEqual([
-    expect.stringMatching(/saw nothing for 750 ms from 1000 ms after the fault/),
-    'our own process stalled',
-  ]);
+  expect(run.doubts.writes).toEqual(['our own process stalled']);
+  expect(run.uncertain).toEqual(['our own process stalled']);
 });

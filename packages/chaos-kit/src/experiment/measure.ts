@@ -31,6 +31,9 @@ export function measureRun(measured: Measured): ExperimentRun {
   const before = sampleAt(samples, faultAtMs);
   const after = sampleAt(samples, endMs);
   const blind = blindWithin(measured.blind, faultAtMs, endMs);
+  const detected = detectedAt(samples, faultAtMs);
+  const promoted = promotedAt(samples, faultAtMs);
+  const writes = [...new Set([recovery?.unreliable, writeGap?.unreliable])].filter((why) => why !== undefined);
   const since = (atMs: number | undefined) => (atMs === undefined ? undefined : atMs - faultAtMs);
   return {
     faults: [fault],
@@ -39,16 +42,19 @@ export function measureRun(measured: Measured): ExperimentRun {
     healedAtMs: measured.healedAtMs,
     promotions: countPromotions(samples, faultAtMs, endMs),
     blind,
+    doubts: { writes, promotions: blindAtEnd(blind, endMs) },
     uncertain: [
       ...blind.map(
         ({ fromMs, toMs }) =>
-          `the watch on the Cluster saw nothing for ${Math.round(toMs - fromMs)} ms from ${Math.round(fromMs - faultAtMs)} ms after the fault: detection, promotion and their count may be off`,
+          `the watch on the Cluster saw nothing for ${Math.round(toMs - fromMs)} ms from ${Math.round(fromMs - faultAtMs)} ms after the fault: what changed then was seen late`,
       ),
-      ...[...new Set([recovery?.unreliable, writeGap?.unreliable])].filter((text) => text !== undefined),
+      ...writes,
     ],
     ...defined({
-      detectedMs: since(detectedAt(samples, faultAtMs)),
-      promotedMs: since(promotedAt(samples, faultAtMs)),
+      detectedMs: since(detected),
+      detectedResolutionMs: longestBlind(blind, faultAtMs, detected),
+      promotedMs: since(promoted),
+      promotedResolutionMs: longestBlind(blind, faultAtMs, promoted),
       // a recovery that was not confirmed may be a flicker
       recoveryMs: recovery?.confirmed === true ? recovery.recoveryMs : undefined,
       recoveryResolutionMs: recovery?.confirmed === true ? recovery.resolutionMs : undefined,
@@ -62,6 +68,22 @@ export function measureRun(measured: Measured): ExperimentRun {
       primaryAfter: after?.currentPrimary,
     }),
   };
+}
+
+/** A promotion in a blind stretch shows in the timeline of the next sample; without a next sample it may be hidden. */
+function blindAtEnd(blind: readonly BlindStretch[], endMs: number): string[] {
+  const last = blind.find((stretch) => stretch.toMs >= endMs);
+  if (last === undefined) return [];
+  const length = Math.round(endMs - last.fromMs);
+  return [`the watch on the Cluster has seen nothing for the last ${length} ms: a promotion may be missing`];
+}
+
+function longestBlind(blind: readonly BlindStretch[], fromMs: number, toMs: number | undefined): number | undefined {
+  if (toMs === undefined) return undefined;
+  const lengths = blindWithin(blind, fromMs, toMs).map(
+    (stretch) => Math.min(stretch.toMs, toMs) - Math.max(stretch.fromMs, fromMs),
+  );
+  return lengths.length === 0 ? undefined : Math.max(...lengths);
 }
 
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };

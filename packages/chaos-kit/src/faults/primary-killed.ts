@@ -8,8 +8,11 @@ import { gracePeriodSeconds } from './grace-period.ts';
 import { podKilled, podReplaced } from './pod-evidence.ts';
 
 /**
- * The pod of the primary is deleted. With `gracePeriodSeconds: 0` (default) it is a crash: nothing is shut down and the
- * primary's lease is not released. With more, PostgreSQL shuts down first, which is closer to a switchover.
+ * The pod of the primary is deleted. With `gracePeriodSeconds: 0` (default) the pod object is gone at once, but not the
+ * process: the kubelet sends SIGTERM and kills 2 s later (its least grace period), and until then open sessions go on
+ * committing. The primary's lease is released only when the shutdown ends within these 2 s, which it does not while
+ * clients are connected: then a standby waits for the lease to run out (15 s). With a longer grace period PostgreSQL
+ * shuts down first, which is closer to a switchover.
  */
 export const primaryKilled = defineFault({
   name: 'primary-killed',

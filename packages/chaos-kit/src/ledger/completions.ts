@@ -7,7 +7,7 @@ export interface Completion {
   readonly outcome: Outcome;
   /** When it became due; in a closed loop the moment the writer was free. */
   readonly dueMs: number;
-  /** When it was handed to the socket, or given up on without being sent. */
+  /** When it was handed to the socket; when it failed before that, when the attempt to connect began. */
   readonly sentMs: number;
   /** When it was settled. Never smaller than that of the completion before. */
   readonly endMs: number;

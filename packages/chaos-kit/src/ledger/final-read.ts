@@ -37,7 +37,6 @@ export interface FinalReadContext {
 
 const RETRY_MS = 500;
 const ADMIN_TIMEOUT_MS = 10_000;
-let tombstones = 0;
 
 /**
  * Quiesces, checks that the right server is being read, proves by an acknowledged tombstone that it takes writes, and reads
@@ -46,15 +45,19 @@ let tombstones = 0;
  */
 export async function readFinal(context: FinalReadContext): Promise<FinalRead> {
   const deadlineMs = performance.now() + context.timeoutMs;
-  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(context.timeoutMs)]);
+  const timeout = AbortSignal.timeout(context.timeoutMs);
+  const signal = AbortSignal.any([context.signal, timeout]);
+  let reason: unknown;
   for (;;) {
     try {
       return await attempt(context, deadlineMs, signal);
     } catch (error) {
       context.signal.throwIfAborted();
+      // an attempt that only ran out of time says less than the one before
+      if (reason === undefined || !timeout.aborted) reason = error;
       if (performance.now() + RETRY_MS >= deadlineMs) {
-        const message = `the final read did not succeed within ${context.timeoutMs / 1000} s: ${errorReason(error)}`;
-        throw new LedgerError('LEDGER_FINAL_READ', message, { cause: error });
+        const message = `the final read did not succeed within ${context.timeoutMs / 1000} s: ${errorReason(reason)}`;
+        throw new LedgerError('LEDGER_FINAL_READ', message, { cause: reason });
       }
       await sleep(RETRY_MS, undefined, { signal: context.signal });
     }
@@ -66,16 +69,21 @@ async function attempt(context: FinalReadContext, deadlineMs: number, signal: Ab
   const { connectTimeoutMs, table } = options;
   const left = (): number => Math.max(1, deadlineMs - performance.now());
   const unreachable: string[] = [];
+  const writable: string[] = [];
   let terminated = 0;
   await Promise.all(
     (await final.instances(signal)).map(async (instance) => {
       try {
         terminated += await endSessions(instance, options, signal);
+        if (await acceptsWrites(instance, signal)) writable.push(instance.name);
       } catch (error) {
         unreachable.push(`${instance.name}: ${errorReason(error)}`);
       }
     }),
   );
+  if (writable.length > 1) {
+    throw new LedgerError('LEDGER_GUARD', `${writable.toSorted().join(' and ')} all accept writes: which to believe?`);
+  }
 
   const applicationName = finalApplicationName(options);
   const session = await Session.open(target, { applicationName, connectTimeoutMs, signal });
@@ -84,7 +92,7 @@ async function attempt(context: FinalReadContext, deadlineMs: number, signal: Ab
     assertRightServer(before, record);
     terminated += await endSessions({ name: before.server, admin: adminOf(session, left) }, options, signal);
 
-    const tombstoneSeq = tombstones++;
+    const tombstoneSeq = record.tombstones++;
     const values = [TOMBSTONE_WRITER, tombstoneSeq, 0, 'tombstone'];
     const reply = await session.exchange({ text: insertSql(table), values }, Math.min(left(), options.opTimeoutMs));
     if (reply.completed !== 1 || reply.syncRepNotice) {
@@ -145,6 +153,12 @@ async function endSessions(
     for (const row of rows) pids.add(columnText(row, 'pid') ?? '?');
     await sleep(100, undefined, { signal: limit });
   }
+}
+
+async function acceptsWrites(instance: FinalInstance, signal: AbortSignal): Promise<boolean> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(ADMIN_TIMEOUT_MS)]);
+  const [row] = await instance.admin('select pg_is_in_recovery()::text as recovering', limit);
+  return columnText(row, 'recovering') === 'false';
 }
 
 /** The sessions of a role may be seen and ended by that role, so the primary can be quiesced through the target itself. */

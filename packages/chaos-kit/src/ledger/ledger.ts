@@ -49,6 +49,7 @@ export interface LedgerWaitOptions {
 /** Oldest server whose behaviour the ledger's rules hold for (`server_version_num`). */
 const MIN_SERVER_VERSION = 140_000;
 const DROP_TIMEOUT_MS = 5000;
+const OBSERVE_TIMEOUT_MS = 5000;
 const POLL_MS = 20;
 
 /**
@@ -333,7 +334,7 @@ async function observeStandbys(target: LedgerTarget, record: RunRecord, signal: 
   try {
     const sql =
       "select count(*)::text as streaming, count(*) filter (where sync_state in ('sync', 'quorum'))::text as synchronous from pg_stat_replication where state = 'streaming'";
-    const [row] = (await target.admin?.(sql, signal)) ?? [];
+    const [row] = (await target.admin?.(sql, AbortSignal.any([signal, AbortSignal.timeout(OBSERVE_TIMEOUT_MS)]))) ?? [];
     const streaming = columnText(row, 'streaming');
     const synchronous = columnText(row, 'synchronous');
     if (streaming === undefined || synchronous === undefined) return;

@@ -2,10 +2,19 @@ import { describe, expect, test } from 'vitest';
 import { Completions } from './completions.ts';
 import { measureRecovery, measureWriteGap } from './measure.ts';
 
-function context(times: number[], rate: number | undefined, stallMs = 0) {
+function context(
+  times: number[],
+  rate: number | undefined,
+  stallMs = 0,
+  failures: { sent: number; end: number }[] = [],
+) {
   const log = new Completions();
-  for (const endMs of times) {
-    log.push({ writer: 0, seq: 0, outcome: 'ok', dueMs: endMs, sentMs: endMs, endMs, origin: 0 });
+  const all = [
+    ...times.map((endMs) => ({ outcome: 'ok' as const, sentMs: endMs, endMs })),
+    ...failures.map(({ sent, end }) => ({ outcome: 'info' as const, sentMs: sent, endMs: end })),
+  ];
+  for (const it of all.toSorted((a, b) => a.endMs - b.endMs)) {
+    log.push({ writer: 0, seq: 0, dueMs: it.sentMs, origin: 0, ...it });
   }
   return { log, rate, eventLoop: { longestStallMs: () => stallMs } };
 }
@@ -23,14 +32,25 @@ describe('measureWriteGap', () => {
       resolutionMs: 2,
     });
     expect(measureWriteGap(context(times, 500, 40), 0, 9000).resolutionMs).toBe(40);
-    expect(measureWriteGap(context(times, undefined), 0, 1000).resolutionMs).toBeCloseTo(2, 1);
+    expect(measureWriteGap(context(every(2, 0, 1000), undefined), 0, 1000).resolutionMs).toBeCloseTo(2, 6);
   });
 
-  test('is refused when our own stall is more than a tenth of it and more than 250 ms', () => {
-    expect(measureWriteGap(context(times, 500, 390), 0, 9000).unreliable).toBeUndefined();
-    expect(measureWriteGap(context(times, 500, 410), 0, 9000).unreliable).toContain('stalled for 410 ms');
-    expect(measureWriteGap(context(times, 500, 240), 0, 900).unreliable).toBeUndefined();
-    expect(measureWriteGap(context(times, 500, 260), 0, 900).unreliable).toBeDefined();
+  test('resolution tells how long nobody had tried before the gap ended', () => {
+    const gapWith = (...failures: { sent: number; end: number }[]) =>
+      measureWriteGap(context(times, 500, 0, failures), 0, 9000).resolutionMs;
+    expect(gapWith({ sent: 999, end: 4990 })).toBe(4000); // stuck all the time, given up just before
+    expect(gapWith({ sent: 999, end: 4990 }, { sent: 4100, end: 4200 })).toBe(900);
+    expect(gapWith({ sent: 4970, end: 14_970 })).toBe(30); // still stuck when others were served again
+    expect(gapWith({ sent: 6000, end: 6100 })).toBe(2); // after the gap
+    expect(gapWith({ sent: 10, end: 20 })).toBe(2); // before it
+  });
+
+  test('is refused when our own stall is more than a tenth of it and more than 500 ms', () => {
+    const long = [0, 9000];
+    expect(measureWriteGap(context(long, 500, 890), 0, 9000).unreliable).toBeUndefined();
+    expect(measureWriteGap(context(long, 500, 910), 0, 9000).unreliable).toContain('stalled for 910 ms');
+    expect(measureWriteGap(context(times, 500, 490), 0, 900).unreliable).toBeUndefined();
+    expect(measureWriteGap(context(times, 500, 510), 0, 900).unreliable).toBeDefined();
   });
 });
 

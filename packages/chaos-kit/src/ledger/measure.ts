@@ -1,12 +1,15 @@
 import type { EventLoopMonitor } from '../observers/event-loop.ts';
-import { BACKOFF_MS } from './backoff.ts';
 import type { Completions } from './completions.ts';
 import { RECOVERY_RULE, firstStableAck, longestGap } from './service-times.ts';
 import type { Gap, RecoveryRule } from './service-times.ts';
 
 /** The longest time without an acknowledgement, as the clients saw it. */
 export interface WriteGap extends Gap {
-  /** The length is known to within this, in ms: the interval between due writes, or the longest stall of our own process when that was longer. */
+  /**
+   * The length is known to within this, in ms: the largest of the interval between due writes, the longest stall of our own
+   * process, and the time before the end in which no attempt was begun that failed (all writers may have been waiting for a
+   * server that was gone without a word, while another was ready).
+   */
   readonly resolutionMs: number;
   /** Set when the number must not be used, with the reason. */
   readonly unreliable?: string;
@@ -18,7 +21,7 @@ export interface WriteRecovery {
   readonly recoveryMs?: number;
   /** The acknowledgement was followed by 5 s of continuous service; false while that time has not passed. */
   readonly confirmed: boolean;
-  /** Known to within this, in ms; the longest pause between two attempts to reconnect is part of it. */
+  /** As that of a write gap. */
   readonly resolutionMs: number;
   /** Set when the number must not be used, with the reason. */
   readonly unreliable?: string;
@@ -33,7 +36,7 @@ export interface MeasureContext {
 }
 
 /** A stall of our own is tolerated up to this, in ms, or up to a tenth of what is measured; below that it widens the resolution. */
-const TOLERATED_STALL_MS = 250;
+const TOLERATED_STALL_MS = 500;
 const TOLERATED_STALL_SHARE = 0.1;
 
 /** Pauses up to this, in ms, are the ordinary jitter of a busy server. */
@@ -42,7 +45,7 @@ const NOTICED_PAUSE_MS = 100;
 /** The longest gap in `[fromMs, toMs]` with its resolution. */
 export function measureWriteGap(context: MeasureContext, fromMs: number, toMs: number): WriteGap {
   const gap = longestGap(context.log, fromMs, toMs);
-  return { ...gap, ...quality(context, gap.startMs, gap.endMs, stepMs(context, fromMs, toMs)) };
+  return { ...gap, ...quality(context, gap.startMs, gap.endMs) };
 }
 
 /**
@@ -54,12 +57,11 @@ export function measureRecovery(context: MeasureContext, faultAtMs: number, unti
   const { log, rate = Infinity } = context;
   const rule: RecoveryRule = { ...RECOVERY_RULE, minAcks: Math.min(RECOVERY_RULE.minAcks, Math.floor(rate / 2)) };
   const ack = firstStableAck(log, faultAtMs, untilMs, rule);
-  const step = Math.max(BACKOFF_MS.most, stepMs(context, faultAtMs, untilMs));
-  if (ack === undefined) return { confirmed: false, ...quality(context, faultAtMs, untilMs, step) };
+  if (ack === undefined) return { confirmed: false, ...quality(context, faultAtMs, untilMs) };
   const lastAckMs = lastAckUntil(log, Math.min(untilMs, ack.atMs + rule.holdMs)) ?? ack.atMs;
   const pause = longestGap(log, faultAtMs, lastAckMs);
   const endMs = pause.lengthMs > NOTICED_PAUSE_MS ? Math.max(ack.atMs, pause.endMs) : ack.atMs;
-  return { recoveryMs: endMs - faultAtMs, confirmed: ack.confirmed, ...quality(context, faultAtMs, endMs, step) };
+  return { recoveryMs: endMs - faultAtMs, confirmed: ack.confirmed, ...quality(context, faultAtMs, endMs) };
 }
 
 function lastAckUntil(log: Completions, ms: number): number | undefined {
@@ -69,16 +71,24 @@ function lastAckUntil(log: Completions, ms: number): number | undefined {
   return undefined;
 }
 
-/** Time between two writes, in ms: by schedule, or on average in a closed loop. */
-function stepMs({ log, rate }: MeasureContext, fromMs: number, toMs: number): number {
+/** Time between two writes, in ms: by schedule, or on average over the run in a closed loop. */
+function stepMs({ log, rate }: MeasureContext, fallbackMs: number): number {
   if (rate !== undefined) return 1000 / rate;
-  const completions = log.firstAtOrAfter(toMs) - log.firstAtOrAfter(fromMs);
-  return completions === 0 ? toMs - fromMs : (toMs - fromMs) / completions;
+  return log.length < 2 ? fallbackMs : (log.endMs(log.length - 1) - log.endMs(0)) / (log.length - 1);
 }
 
-function quality(context: MeasureContext, startMs: number, endMs: number, step: number) {
+/** How long before `endMs` the last attempt began that did not succeed, in ms; 0 when there was none since `startMs`. */
+function unprobedMs(log: Completions, startMs: number, endMs: number): number {
+  let lastMs = -Infinity;
+  for (let i = log.firstAtOrAfter(startMs); i < log.length; i++) {
+    if (!log.acknowledged(i) && log.sentMs(i) <= endMs) lastMs = Math.max(lastMs, startMs, log.sentMs(i));
+  }
+  return lastMs === -Infinity ? 0 : endMs - lastMs;
+}
+
+function quality(context: MeasureContext, startMs: number, endMs: number) {
   const stall = context.eventLoop.longestStallMs(startMs, endMs);
-  const resolutionMs = Math.max(step, stall);
+  const resolutionMs = Math.max(stepMs(context, endMs - startMs), stall, unprobedMs(context.log, startMs, endMs));
   const tolerated = Math.max(TOLERATED_STALL_MS, (endMs - startMs) * TOLERATED_STALL_SHARE);
   if (stall <= tolerated) return { resolutionMs };
   return { resolutionMs, unreliable: `our own process stalled for ${Math.round(stall)} ms in that time` };

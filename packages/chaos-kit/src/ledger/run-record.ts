@@ -47,6 +47,8 @@ export class RunRecord {
   readonly counts = { attempted: 0, ok: 0, 'ok-weak': 0, fail: 0, info: 0, connectFailed: 0 };
   systemIdentifier: string | undefined;
   lastAckMs: number | undefined;
+  /** How many tombstones were written; each final read needs a new one. */
+  tombstones = 0;
   #sessions: SessionRecord[] = [];
   #sessionCount = 0;
   readonly #originIndex = new Map<string, number>();

@@ -70,12 +70,13 @@ export class Writer {
     let session = this.#session;
     let facts = this.#facts;
     if (session === undefined || facts === undefined || session.broken !== undefined) {
+      const sentMs = performance.now();
       try {
         [session, facts] = await this.#connect();
       } catch (error) {
         const endMs = performance.now();
         record.connectFailed();
-        record.unacknowledged({ writer, seq, outcome: 'fail', dueMs, sentMs: endMs, endMs }, error);
+        record.unacknowledged({ writer, seq, outcome: 'fail', dueMs, sentMs, endMs }, error);
         this.#failures++;
         return;
       }
@@ -127,6 +128,7 @@ export class Writer {
     const session = await Session.open(target, { applicationName, connectTimeoutMs, signal });
     try {
       const facts = await session.facts(connectTimeoutMs);
+      signal.throwIfAborted();
       if (facts.ownSessions > maxSessions) {
         throw new LedgerError(
           'LEDGER_SESSIONS',

@@ -35,6 +35,7 @@ export class RunState {
         this.interruptedBy ??= record.signal;
         break;
       case 'started':
+        this.status = undefined;
         this.experiments.set(record.experiment.id, { start: record.experiment, events: [] });
         break;
       case 'event':

@@ -27,6 +27,8 @@ export type {
   TimelineEntry,
   WriteCounts,
 } from './schema.ts';
+export { spreadOf } from './spread.ts';
+export type { ExperimentSpread, Spread } from './spread.ts';
 export { renderStepSummary } from './step-summary.ts';
 export { renderSummary, renderVerdictLine } from './terminal.ts';
 export type { SummaryOptions } from './terminal.ts';

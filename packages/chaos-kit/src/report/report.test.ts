@@ -233,6 +233,17 @@ describe('summary', () => {
     expect(text).toContain('1 pass, 1 control red as expected');
   });
 
+  test('repeated experiments show their spread, the tail included', () => {
+    const times = [4100, 21_000, 4300, 4500];
+    const text = summaryOf(
+      ...times.map((recoveryMs, index) =>
+        experiment({ id: `e${index}`, runs: [{ faultIds: [], recoveryMs, promotions: 1, uncertain: [] }] }),
+      ),
+    );
+    expect(text).toContain('writes back after 4.1 s · 4.4 s · 21.0 s (4 runs)');
+    expect(summaryOf(experiment())).not.toContain('median');
+  });
+
   test('the CI table escapes what would break it', () => {
     const report = buildReport(
       stateOf(

@@ -42,6 +42,7 @@ export type RunLogRecord =
  */
 export class RunLogWriter {
   readonly #path: string;
+  #failed = false;
 
   /** @param path The log file. Its folder is made when it is missing. */
   constructor(path: string) {
@@ -49,9 +50,18 @@ export class RunLogWriter {
     mkdirSync(dirname(path), { recursive: true });
   }
 
-  /** Appends one record. Lines are short, so the synchronous write takes some ten microseconds. */
+  /**
+   * Appends one record. Lines are short, so the synchronous write takes some ten microseconds. Does not throw: a line that
+   * cannot be written (a full disk) must not keep a fault from being healed.
+   */
   write(record: RunLogRecord): void {
-    appendFileSync(this.#path, `${JSON.stringify(record)}\n`);
+    try {
+      appendFileSync(this.#path, `${JSON.stringify(record)}\n`);
+    } catch (error) {
+      if (this.#failed) return;
+      this.#failed = true;
+      process.emitWarning(`the run log ${this.#path} cannot be written: ${String(error)}`);
+    }
   }
 }
 

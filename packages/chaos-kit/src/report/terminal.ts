@@ -1,6 +1,8 @@
 import { styleText } from 'node:util';
 import { isAsExpected } from './build-report.ts';
 import { formatCount, formatMs, plural } from './format.ts';
+import { spreadOf } from './spread.ts';
+import type { Spread } from './spread.ts';
 import type { ExperimentReport, Metrics, PhaseSpan, Report, ReportVerdict } from './schema.ts';
 
 /** How the summary is drawn. */
@@ -31,6 +33,9 @@ export function renderSummary(report: Report, options: SummaryOptions = {}): str
   const paint = painter(options);
   const lines: string[] = ['', paint('bold', ' Chaos experiments')];
   for (const experiment of report.experiments) lines.push('', ...renderExperiment(experiment, paint));
+  for (const { name, engine, spreads } of spreadOf(report.experiments)) {
+    lines.push('', ` ${paint('bold', name)} (${engine}), min · median · max`, ...spreads.map(renderSpread));
+  }
   lines.push('', ` ${renderTotals(report, paint)}`);
   if (report.run.interrupted) lines.push(` ${paint('magenta', 'interrupted before the end')}`);
   const cluster = report.run.cluster ? ` · ${describeCluster(report.run.cluster)}` : '';
@@ -126,6 +131,16 @@ function renderPhases(phases: readonly PhaseSpan[]): string {
   return phases
     .map((span) => `${span.phase} ${span.endMs === undefined ? '…' : formatMs(span.endMs - span.startMs)}`)
     .join(' → ');
+}
+
+const metricNames: Record<Spread['metric'], string> = {
+  recoveryMs: 'writes back after',
+  writeGapMs: 'write gap',
+  convergedMs: 'healthy after',
+};
+
+function renderSpread({ metric, count, min, median, max }: Spread): string {
+  return `   ${metricNames[metric].padEnd(18)}${[min, median, max].map(formatMs).join(' · ')} (${count} runs)`;
 }
 
 function renderTotals(report: Report, paint: Paint): string {

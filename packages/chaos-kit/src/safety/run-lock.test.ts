@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { holderIdentity, judgeLease, RunLockedError, type RunLease, runLockName } from './run-lock.ts';
+import { holderIdentity, judgeLease, microTime, RunLockedError, type RunLease, runLockName } from './run-lock.ts';
 
 const now = Date.parse('2026-01-01T12:00:00Z');
 const us = 'me@here pid 10 run aaaa';
@@ -41,4 +41,9 @@ test('the refusal names the holder and the way out', () => {
 test('identities of one run share it, those of two do not', () => {
   expect(holderIdentity('r1')).toMatch(/@.* pid \d+ run r1$/);
   expect(holderIdentity()).not.toBe(holderIdentity());
+});
+
+test('a time that was read from a Lease can be written back', () => {
+  expect(microTime('2026-11-24T11:42:06.978000Z')).toBe('2026-11-24T11:42:06.978000Z');
+  expect(microTime(new Date('2026-11-24T11:42:06.978Z'))).toBe('2026-11-24T11:42:06.978000Z');
 });

@@ -202,8 +202,7 @@ async function take(
   wanted: { namespace: string; holder: string; durationMs: number; acquire: boolean },
   call: { signal?: AbortSignal; timeoutMs?: number },
 ): Promise<boolean> {
-  // MicroTime, as the API wants it
-  const now = new Date().toISOString().replace(/Z$/, '000Z');
+  const now = microTime(new Date());
   const acquired = found?.spec.acquireTime;
   const lease: RunLease = {
     apiVersion: 'coordination.k8s.io/v1',
@@ -233,6 +232,7 @@ async function take(
   }
 }
 
-function microTime(time: string | Date): string {
-  return typeof time === 'string' ? time : time.toISOString().replace(/Z$/, '000Z');
+/** A time with microseconds, which is the only form that a Lease takes. */
+export function microTime(time: string | Date): string {
+  return new Date(time).toISOString().replace(/Z$/, '000Z');
 }

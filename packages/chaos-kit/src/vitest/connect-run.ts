@@ -24,14 +24,10 @@ export interface RunConnection {
  * Finds or starts the cluster that `chaos.config.ts` names, and makes sure that it may be broken.
  * @throws {GuardError} when it is neither the lab nor on the list; nothing was touched.
  */
-export async function connectRun(o: {
-  root: string;
-  runId: string;
-  signal: AbortSignal;
-  onProgress: (text: string) => void;
-}): Promise<RunConnection> {
+export async function connectRun(o: { root: string; runId: string; signal: AbortSignal }): Promise<RunConnection> {
   const config = await loadChaosConfig(o.root);
-  const connected = await chooseProvider(config).connect({ signal: o.signal, onProgress: o.onProgress });
+  // The lab shows its steps on the terminal by itself.
+  const connected = await chooseProvider(config).connect({ signal: o.signal });
   const kube = clientOf(connected);
   try {
     const guard = new Guard({ kube, config, labKubeSystemUid: connected.labKubeSystemUid });

@@ -48,7 +48,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
         root: project.config.root,
         runId,
         signal: stopping.signal,
-        onProgress: (text) => log.write({ type: 'status', text }),
       });
     }
   } catch (error) {

@@ -56,6 +56,10 @@ export class ChaosReporter implements Reporter {
     this.#session.timer.unref();
   }
 
+  onTestCaseResult(): void {
+    this.#poll();
+  }
+
   async onTestRunEnd(): Promise<void> {
     const session = this.#session;
     const vitest = this.#vitest;

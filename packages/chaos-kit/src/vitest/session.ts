@@ -12,6 +12,7 @@ import type { ExperimentReport } from '../report/schema.ts';
 import { bindLedger } from './bound-ledger.ts';
 import type { LossBound } from './bound-ledger.ts';
 import { judgeLoss } from './judge-loss.ts';
+import { markEnded, markOpen } from './open-sessions.ts';
 import { hurryMarkerPath } from './run-files.ts';
 import { findingsOfTest } from './test-findings.ts';
 import type { TestOutcome } from './test-findings.ts';
@@ -88,6 +89,7 @@ export class Session {
   async open(): Promise<void> {
     const { startLedger, signal, cluster, engines, engine, config, name, seed, runId } = this.#options;
     signal.throwIfAborted();
+    markOpen(this);
     this.#ledger = await startLedger?.({ seed, signal });
     const experiment = new Experiment({
       name,
@@ -95,7 +97,8 @@ export class Session {
       config,
       seed,
       signal,
-      engine,
+      // `auto` leaves it to the configuration.
+      engine: engine === 'auto' ? undefined : engine,
       engines,
       runId,
       ledger: this.#ledger,
@@ -144,7 +147,9 @@ export class Session {
       }
       const cancelled = test.cancelled;
       await attempt(() => raceHurry(experiment.end(), hurry.signal));
-      if (needsRecovery(experiment)) await attempt(() => this.#recover(experiment, hurry.signal));
+      // What could not be healed keeps the cluster from coming back: waiting for that would only hide the message for minutes.
+      const healed = problems.length === 0;
+      if (healed && needsRecovery(experiment)) await attempt(() => this.#recover(experiment, hurry.signal));
       const verification = cancelled || hurry.signal.aborted ? undefined : await this.#verify(experiment);
       const promised = this.#options.cluster.profile.synchronous !== undefined;
       const loss = verification && judgeLoss(verification, { promised, accepted: this.#accepted });
@@ -162,6 +167,7 @@ export class Session {
     } finally {
       clearInterval(this.#ticker);
       hurry.stop();
+      markEnded(this);
     }
   }
 
@@ -182,6 +188,7 @@ export class Session {
   // A test that ended inside a fault leaves the next one a cluster that is still coming back.
   async #recover(experiment: Experiment, hurry: AbortSignal): Promise<void> {
     const { cluster, config } = this.#options;
+    experiment.timeline.enter('recover');
     try {
       await waitFor(
         'the cluster to be healthy after the test',

@@ -111,10 +111,11 @@ function ledgerStarter(cluster: ClusterUnderTest, workload: Workload): StartLedg
 }
 
 function outcomeOf({ task, signal }: TestContext): TestOutcome {
-  const errors = (task.result?.errors ?? []).map(({ name, message }) => ({ name, message }));
+  const reason: unknown = signal.reason;
   return {
     failed: task.result?.state === 'fail',
-    cancelled: signal.aborted && !errors.some((error) => error.name === 'TestTimeoutError'),
-    errors,
+    // vitest's name for a run that is cancelled; a test out of time has another one.
+    cancelled: signal.aborted && reason instanceof Error && reason.name === 'TestRunAbortError',
+    errors: (task.result?.errors ?? []).map(({ name, message }) => ({ name, message })),
   };
 }

@@ -60,10 +60,15 @@ function owner(): string {
 
 async function sweep(): Promise<void> {
   const { getContainerRuntimeClient } = await import('testcontainers');
-  const client = await getContainerRuntimeClient();
-  for (const { Id, Labels } of await client.container.list()) {
+  const { dockerode } = (await getContainerRuntimeClient()).container;
+  const found = await dockerode.listContainers({ all: true, filters: { label: [LABEL] } });
+  for (const { Id, Labels } of found) {
     const [host, pid] = Labels[LABEL]?.split(':') ?? [];
     if (host !== hostname() || pid === undefined || existsSync(`/proc/${pid}`)) continue;
-    await client.container.remove(client.container.getById(Id), { removeVolumes: true });
+    // it may be gone already: another run sweeps too
+    await dockerode
+      .getContainer(Id)
+      .remove({ force: true, v: true })
+      .catch(() => undefined);
   }
 }

@@ -239,6 +239,26 @@ describe('the ledger does not claim what it cannot know', () => {
     expect(await ledger.verify({ final: cluster.final })).toMatchObject({ verdict: 'pass' });
   });
 
+  test('from a read that does not show what was just written', async () => {
+    await using ledger = await Ledger.start(cluster.target, options);
+    await ledger.waitForAcks(100, { timeoutMs: 10_000 });
+    await ledger.stop();
+    const { table } = ledger.options;
+    await cluster.primary.sql(`alter table ${table} rename to ${table}_real`);
+    await cluster.primary.sql(`create view ${table} as select * from ${table}_real where writer >= 0`);
+    for (const column of ['tli', 'lsn', 'at']) {
+      const fallback = await cluster.primary.value(
+        `select column_default from information_schema.columns where table_name = '${table}_real' and column_name = '${column}'`,
+      );
+      await cluster.primary.sql(`alter view ${table} alter column ${column} set default ${fallback}`);
+    }
+    await cluster.primary.sql(`grant all on ${table} to app`);
+    const result = await ledger.verify({ final: cluster.final, timeoutMs: 1000 });
+    expect(result).toMatchObject({ verdict: 'inconclusive', integrity: 'inconclusive' });
+    expect(result.reasons[0]).toContain('the tombstone was read 0 times');
+    await cluster.primary.sql(`drop view ${table}; drop table ${table}_real`);
+  });
+
   test('when an instance cannot be asked for leftover sessions, it says so', async () => {
     await using ledger = await Ledger.start(cluster.target, options);
     await ledger.waitForAcks(100, { timeoutMs: 10_000 });

@@ -95,8 +95,10 @@ export class PostgresInstance {
     await run(this.host, `kill -STOP ${this.#receiver}`);
   }
 
+  /** Lets it go on; does nothing when it was not held. */
   async releaseReceiver(): Promise<void> {
-    await run(this.host, `kill -CONT ${this.#receiver}`);
+    if (this.#receiver !== undefined) await run(this.host, `kill -CONT ${this.#receiver}`);
+    this.#receiver = undefined;
   }
 
   /** Waits until as many sessions of an application wait for a synchronous standby. */

@@ -10,6 +10,7 @@ import { planComponents, type PlannedComponent } from './component-plan.ts';
 import { contentKey } from './content-key.ts';
 import { findGo } from './go-toolchain.ts';
 import { imageArchive } from './image-assembly.ts';
+import { makeRoom } from './make-room.ts';
 import { runGraph } from './run-graph.ts';
 import { componentOf, imageNames, type BuildOptions, type BuiltImage, type BuiltLab, type ImageName } from './types.ts';
 
@@ -106,6 +107,7 @@ async function build(options: BuildOptions, images: readonly ImageName[]): Promi
       lane: it.component.kind,
       needs: it.inputs,
       run: async (signal: AbortSignal) => {
+        if (it.component.kind === 'go') await giveUpCacheWhenTight(layout, options.progress);
         const { artefact, cached } = await buildOne(
           it,
           layout,
@@ -123,7 +125,12 @@ async function build(options: BuildOptions, images: readonly ImageName[]): Promi
     })),
     options.signal,
   );
+  await giveUpCacheWhenTight(layout, options.progress);
   return result;
+}
+
+async function giveUpCacheWhenTight(layout: CacheLayout, progress: Progress): Promise<void> {
+  if (await makeRoom(layout)) progress.note("little disk is left: Go's build cache removed");
 }
 
 async function tellCached(progress: Progress, cached: readonly string[], total: number): Promise<void> {

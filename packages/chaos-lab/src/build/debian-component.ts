@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildContext, Contents } from './build-context.ts';
 import type { ComponentOf } from './component-file.ts';
@@ -34,7 +35,8 @@ export async function buildDebian(component: ComponentOf<'debian'>, context: Bui
       '--aptopt=APT::Install-Recommends "false"',
       ...dpkgOptions,
       `${hook}=${recordPackages[component.variant]}`,
-      `${hook}=sh ${join(component.dir, component.hook)} "$1"`,
+      // Its text, not its path: without root it runs as a user who may not read the folder.
+      `${hook}=${await readFile(join(component.dir, component.hook), 'utf8')}`,
       `--include=${component.packages.join(',')}`,
       component.suite,
       layer,

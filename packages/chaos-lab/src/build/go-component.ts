@@ -10,7 +10,8 @@ export async function buildGo(component: ComponentOf<'go'>, context: BuildContex
   const go = await context.go();
   const source = join(context.work, 'src');
   await cp(component.dir, source, { recursive: true });
-  const run: RunOptions = { cwd: source, env: goEnvironment(context.layout), log: context.log, signal: context.signal };
+  const env = { ...goEnvironment(context.layout), GOTMPDIR: context.work };
+  const run: RunOptions = { cwd: source, env, log: context.log, signal: context.signal };
 
   context.step.detail('modules');
   await resolveModules(go, component, context, run);
@@ -40,7 +41,7 @@ export async function buildGo(component: ComponentOf<'go'>, context: BuildContex
         join(context.work, program.output),
         program.package,
       ],
-      { ...run, env: { ...run.env, CGO_ENABLED: program.cgo ? '1' : '0' } },
+      { ...run, env: { ...env, CGO_ENABLED: program.cgo ? '1' : '0' } },
     );
   }
   for (const [name, path] of Object.entries(component.shipped)) {

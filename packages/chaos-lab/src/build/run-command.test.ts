@@ -47,6 +47,7 @@ test('ends with the process that started it, even when that is killed', async ()
   await poll(async () => (await commandOf(child))?.startsWith('sleep'));
   parent.kill('SIGKILL');
   await poll(async () => (await commandOf(child)) === undefined);
+  expect(await commandOf(child)).toBeUndefined();
 });
 
 async function poll<T>(look: () => Promise<T | undefined | false>): Promise<T> {

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
-import { access, mkdir, open, readdir, readFile, statfs, writeFile } from 'node:fs/promises';
-import { delimiter, dirname, join } from 'node:path';
+import { access, mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cacheLayout } from '../build/cache-dir.ts';
 import { hasGo } from '../build/go-toolchain.ts';
@@ -9,6 +10,7 @@ import { withLock } from '../build/process-lock.ts';
 import { runCommand } from '../build/run-command.ts';
 import type { Progress } from '../progress.ts';
 import { pingEngine } from './docker-engine.ts';
+import { freeBytes } from './free-bytes.ts';
 import { HostError } from './host-error.ts';
 import {
   allRequirements,
@@ -74,6 +76,7 @@ async function lookAround(needs: readonly HostNeed[], signal: AbortSignal | unde
     engineAnswers: engineProblem === undefined,
     engineProblem,
     freeBytes: Math.min(await freeBytes(cacheLayout().root), await freeBytes(engineData)),
+    freeTmpBytes: await freeBytes(tmpdir()),
     inotifyInstances: Number(await readFile(inotifyInstances, 'utf8').catch(() => '0')),
   };
 }
@@ -103,15 +106,6 @@ async function isOnPath(program: string): Promise<boolean> {
     if (dir && (await isReadable(join(dir, program), constants.X_OK))) return true;
   }
   return false;
-}
-
-async function freeBytes(path: string): Promise<number> {
-  try {
-    const { bavail, bsize } = await statfs(path);
-    return bavail * bsize;
-  } catch {
-    return path === dirname(path) ? Number.POSITIVE_INFINITY : freeBytes(dirname(path));
-  }
 }
 
 async function logFile(name: string): Promise<string> {

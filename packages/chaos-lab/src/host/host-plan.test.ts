@@ -12,6 +12,7 @@ const good: HostFacts = {
   hasApt: true,
   engineAnswers: true,
   freeBytes: 100 * gib,
+  freeTmpBytes: 100 * gib,
   inotifyInstances: 8192,
 };
 const all: HostNeed[] = ['docker', 'build'];
@@ -68,6 +69,12 @@ test('not root: one error with the exact command', () => {
   );
 });
 
+test('what only ordinary users need is not asked of root', () => {
+  const found = without('newuidmap');
+  expect(planHost({ ...good, found }, all).install).toEqual([]);
+  expect(problemsOf({ found, isRoot: false }).command).toContain('uidmap');
+});
+
 test('no apt: the packages are named, no command is made up', () => {
   const error = problemsOf({ hasApt: false, found: without('mmdebstrap') });
   expect(error.message).toContain('mmdebstrap');
@@ -77,6 +84,11 @@ test('no apt: the packages are named, no command is made up', () => {
 test('little disk: an error even when the rest could be done', () => {
   const error = problemsOf({ freeBytes: 7.5 * gib });
   expect(error.message).toContain('7.5 GiB of disk are free, 8 GiB are needed');
+});
+
+test('little room for temporary files is an error where it is needed', () => {
+  expect(problemsOf({ freeTmpBytes: gib / 2 }).message).toContain('0.5 GiB are free for temporary files');
+  expect(() => planHost({ ...good, freeTmpBytes: 0 }, ['docker'])).not.toThrow();
 });
 
 test.for([

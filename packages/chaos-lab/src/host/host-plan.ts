@@ -23,6 +23,8 @@ export interface HostFacts {
   engineProblem?: string | undefined;
   /** Free bytes where the cache is and, when it is there, where the engine keeps its data: the smaller. */
   freeBytes: number;
+  /** Free bytes of the directory for temporary files. */
+  freeTmpBytes: number;
   /** fs.inotify.max_user_instances. */
   inotifyInstances: number;
 }
@@ -42,6 +44,8 @@ export interface Requirement {
   looksFor: string;
   packages: string[];
   neededFor: HostNeed[];
+  /** Root does without it. */
+  notForRoot?: boolean;
 }
 
 /** What the lab uses of the machine beside the Docker engine and Go. */
@@ -52,6 +56,13 @@ export const requirements: readonly Requirement[] = [
     looksFor: '/usr/share/keyrings/debian-archive-keyring.gpg',
     packages: ['debian-archive-keyring'],
     neededFor: ['images', 'build'],
+  },
+  {
+    name: 'newuidmap',
+    looksFor: 'newuidmap',
+    packages: ['uidmap'],
+    neededFor: ['images', 'build'],
+    notForRoot: true,
   },
   { name: 'gcc', looksFor: 'gcc', packages: ['gcc'], neededFor: ['compilers', 'build'] },
   { name: 'C headers', looksFor: '/usr/include/stdio.h', packages: ['libc6-dev'], neededFor: ['compilers', 'build'] },
@@ -83,7 +94,10 @@ const engine: Requirement = {
 export const allRequirements: readonly Requirement[] = [...requirements, goOrPip, engine];
 
 const gib = 1024 ** 3;
-/** Free disk that is asked for: the build caches, the images twice (cache and engine) and three nodes come to about 8 GiB. */
+/**
+ * Free disk that is asked for: images in the cache (1.3 GB), in the engine and on three nodes (2 GB), Go modules (2.4 GB)
+ * and what compiling one component leaves (up to 2.5 GB; more is removed when the disk gets tight).
+ */
 export const neededFreeBytes: Readonly<Record<HostNeed, number>> = {
   engine: gib,
   images: 2 * gib,
@@ -91,6 +105,9 @@ export const neededFreeBytes: Readonly<Record<HostNeed, number>> = {
   build: 8 * gib,
   docker: 8 * gib,
 };
+
+/** Free bytes asked for in the directory for temporary files, where root file systems are unpacked. */
+export const neededTmpBytes = gib;
 
 /** fs.inotify.max_user_instances that a lab asks for. Three kubelets use up the kernel's default of 128. */
 export const neededInotifyInstances = 1024;
@@ -111,6 +128,7 @@ export function planHost(facts: HostFacts, needs: readonly HostNeed[]): HostPlan
   const needsEngine = needs.includes('engine') || needs.includes('docker');
   const missing = requirements
     .concat(goOrPip, needsEngine && !facts.engineAnswers ? engine : [])
+    .filter((it) => !(it.notForRoot && facts.isRoot))
     .filter((it) => it.neededFor.some((need) => needs.includes(need)) && !facts.found.has(it.name));
   const install = missing.flatMap((it) => it.packages);
   const startEngine = needsEngine && !facts.engineAnswers;
@@ -140,6 +158,11 @@ export function planHost(facts: HostFacts, needs: readonly HostNeed[]): HostPlan
   if (facts.freeBytes < needed) {
     problems.push(
       `${(facts.freeBytes / gib).toFixed(1)} GiB of disk are free, ${needed / gib} GiB are needed; "chaos-lab prune" removes old builds`,
+    );
+  }
+  if (needs.some((need) => need === 'images' || need === 'build') && facts.freeTmpBytes < neededTmpBytes) {
+    problems.push(
+      `${(facts.freeTmpBytes / gib).toFixed(1)} GiB are free for temporary files, 1 GiB is needed; TMPDIR names the place`,
     );
   }
   if (problems.length > 0) {

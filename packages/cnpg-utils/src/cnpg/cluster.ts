@@ -159,7 +159,8 @@ async function findDeletableVolume(
 }
 
 function leftover(kind: string, object: { metadata?: { name?: string; finalizers?: string[] } }): string {
-  const finalizers = object.metadata?.finalizers ?? [];
+  // Kubernetes' own go by themselves; others may need somebody.
+  const finalizers = (object.metadata?.finalizers ?? []).filter((name) => !name.startsWith('kubernetes.io/'));
   const why = finalizers.length === 0 ? '' : ` (finalizers: ${finalizers.join(', ')})`;
   return `${kind} ${object.metadata?.name ?? '?'}${why}`;
 }

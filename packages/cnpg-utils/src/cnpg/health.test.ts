@@ -16,6 +16,7 @@ function instance(serial: number, role: 'primary' | 'replica', pod: Partial<Inst
       ip: `10.0.0.${serial}`,
       phase: 'Running',
       ready: true,
+      running: true,
       terminating: false,
       restarts: 0,
       ...pod,

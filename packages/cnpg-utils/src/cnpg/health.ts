@@ -8,6 +8,7 @@ import { labels, names, phases } from './constants.ts';
 import { instancesOf, type Instance } from './instances.ts';
 import { operatorProblems } from './operator.ts';
 import { crashLoops } from './pod-state.ts';
+import { psqlProblem } from './psql.ts';
 import { replicationFacts, walReceiver, type ReplicationFacts, type WalReceiver } from './replication.ts';
 import { serviceEndpoints, type ServiceEndpoint } from './services.ts';
 import type { Cluster } from './types.ts';
@@ -137,9 +138,7 @@ async function askInstances(
         return [];
       } catch (error) {
         options.signal?.throwIfAborted();
-        return [
-          `instance ${instance.name} could not be asked: ${error instanceof Error ? error.message : String(error)}`,
-        ];
+        return [`instance ${instance.name} could not be asked: ${psqlProblem(error)}`];
       }
     }),
   );

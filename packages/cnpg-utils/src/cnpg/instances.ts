@@ -2,8 +2,8 @@ import type { V1Pod } from '@kubernetes/client-node';
 import type { KubeClient } from '../kube/client.ts';
 import type { CallOptions, NamespacedName } from '../kube/refs.ts';
 import { getCluster } from './cluster.ts';
-import { labels, PENDING_PRIMARY } from './constants.ts';
-import { isPodReady, isPodTerminating, podRestarts } from './pod-state.ts';
+import { labels, PENDING_PRIMARY, POSTGRES_CONTAINER } from './constants.ts';
+import { isContainerRunning, isPodReady, isPodTerminating, podRestarts } from './pod-state.ts';
 
 /** Role that the operator gave an instance by label. `unhealthy`: the old primary of a failover. */
 export type InstanceRole = 'primary' | 'replica' | 'unhealthy';
@@ -19,6 +19,8 @@ export interface InstancePod {
   /** `Pending`, `Running`, `Succeeded`, `Failed`, `Unknown`. */
   phase: string;
   ready: boolean;
+  /** Its PostgreSQL container runs, as far as its kubelet has told. */
+  running: boolean;
   /** Somebody asked for its deletion. */
   terminating: boolean;
   /** Restarts of its containers, all together. */
@@ -77,6 +79,7 @@ export function instanceOf(pod: V1Pod): Instance {
       ...(spec?.nodeName === undefined ? {} : { node: spec.nodeName }),
       phase: status?.phase ?? 'Unknown',
       ready: isPodReady(pod),
+      running: isContainerRunning(pod, POSTGRES_CONTAINER),
       terminating: isPodTerminating(pod),
       restarts: podRestarts(pod),
     },

@@ -1,9 +1,16 @@
 import type { V1ContainerStatus, V1Deployment, V1Pod } from '@kubernetes/client-node';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FakeApiServer } from '../../test/support/fake-api-server.ts';
+import { firstState } from '../../test/support/first-state.ts';
 import { serveObjects } from '../../test/support/object-server.ts';
 import { KubeClient } from '../kube/client.ts';
-import { OperatorNotFoundError, operatorProblems, operatorStatus, waitForOperatorReady } from './operator.ts';
+import {
+  OperatorNotFoundError,
+  operatorProblems,
+  operatorStatus,
+  operatorVersion,
+  waitForOperatorReady,
+} from './operator.ts';
 
 let server: FakeApiServer;
 let kube: KubeClient;
@@ -89,8 +96,20 @@ test('two operators are refused by name', async () => {
 
 test('waiting for it tells what is missing', async () => {
   serveObjects(server, { [DEPLOYMENTS]: [deployment({ ...ready, availableReplicas: 0 })], [PODS]: [] });
-  await expect(waitForOperatorReady(kube, { timeoutMs: 200, webhook: false })).rejects.toMatchObject({
-    name: 'WaitTimeoutError',
-    lastObserved: expect.stringContaining('0 of 1 replicas available') as string,
-  });
+  const state = await firstState((wait) => waitForOperatorReady(kube, { ...wait, webhook: false }));
+  expect(state).toContain('0 of 1 replicas available');
+});
+
+test('its version is asked from its binary', async () => {
+  serveObjects(server, { [DEPLOYMENTS]: [deployment(ready)], [PODS]: [pod()] });
+  let answer = 'Build: {Version:1.30.0 Commit:abc Date:unknown}\n';
+  server.execHandler = (socket) => {
+    socket.send(Buffer.concat([Buffer.of(1), Buffer.from(answer)]));
+    socket.send(Buffer.concat([Buffer.of(3), Buffer.from('{"status":"Success"}')]));
+  };
+  await expect(operatorVersion(kube)).resolves.toBe('1.30.0');
+  answer = 'no idea';
+  await expect(operatorVersion(kube)).rejects.toThrow('names no version: no idea');
+  serveObjects(server, { [DEPLOYMENTS]: [deployment(ready)], [PODS]: [] });
+  await expect(operatorVersion(kube)).rejects.toThrow('has no ready pod to ask');
 });

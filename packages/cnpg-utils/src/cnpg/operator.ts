@@ -1,5 +1,6 @@
 import type { V1Deployment, V1Pod } from '@kubernetes/client-node';
 import type { KubeClient } from '../kube/client.ts';
+import { execOk } from '../kube/exec.ts';
 import type { CallOptions } from '../kube/refs.ts';
 import { timeouts } from '../timeouts.ts';
 import { waitFor } from '../wait.ts';
@@ -32,7 +33,7 @@ export interface OperatorStatus {
   namespace: string;
   deployment: string;
   image: string;
-  /** From the image's tag, or from the Deployment's label; undefined when neither says so. */
+  /** From the image's tag; undefined when it says none. See {@link operatorVersion}. */
   version?: string;
   replicas: { wanted: number; available: number };
   pods: OperatorPod[];
@@ -107,6 +108,24 @@ export async function waitForOperatorReady(
   );
 }
 
+/**
+ * Version of the operator, asked from its own binary, such as `1.30.0`. Works whatever its image is called.
+ *
+ * @throws OperatorNotFoundError when there is no operator or none of its pods is ready; ExecError and KubeError as `exec`
+ */
+export async function operatorVersion(kube: KubeClient, options: OperatorOptions = {}): Promise<string> {
+  const { namespace, deployment, pods } = await operatorStatus(kube, options);
+  const pod = pods.find(({ ready, terminating }) => ready && !terminating);
+  if (pod === undefined)
+    throw new OperatorNotFoundError(`The operator ${namespace}/${deployment} has no ready pod to ask`);
+  const call = options.signal === undefined ? {} : { signal: options.signal };
+  const { stdout } = await execOk(kube, { namespace, pod: pod.name }, ['/manager', 'version'], call);
+  const version = /Version:\s*(?<version>\d+\.\d+\.\d+[^\s,}]*)/.exec(stdout)?.groups?.['version'];
+  if (version === undefined)
+    throw new OperatorNotFoundError(`The operator names no version: ${stdout.trim().slice(0, 200)}`);
+  return version;
+}
+
 /** Health of the operator, as sentences; empty when all is well. Being absent is a problem, not an error. */
 export async function operatorProblems(kube: KubeClient, options: OperatorOptions = {}): Promise<string[]> {
   try {
@@ -136,7 +155,7 @@ function statusOf(deployment: V1Deployment, pods: V1Pod[]): OperatorStatus {
     else if (available < wanted) problems.push(...podTrouble(pod));
   }
   const image = spec?.template.spec?.containers[0]?.image ?? '';
-  const version = versionOf(deployment, image);
+  const version = versionOf(image);
   return {
     ready: problems.length === 0,
     problems,
@@ -155,7 +174,6 @@ function statusOf(deployment: V1Deployment, pods: V1Pod[]): OperatorStatus {
   };
 }
 
-function versionOf(deployment: V1Deployment, image: string): string | undefined {
-  const tag = /:v?(?<version>\d+\.\d+\.\d+[^@]*)/.exec(image)?.groups?.['version'];
-  return tag ?? deployment.metadata?.labels?.['app.kubernetes.io/version'];
+function versionOf(image: string): string | undefined {
+  return /:v?(?<version>\d+\.\d+\.\d+[^@]*)/.exec(image)?.groups?.['version'];
 }

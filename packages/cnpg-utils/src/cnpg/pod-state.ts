@@ -7,6 +7,14 @@ export function isPodReady(pod: V1Pod): boolean {
   );
 }
 
+/** Whether a container of the pod runs, as far as its kubelet has told. */
+export function isContainerRunning(pod: V1Pod, container: string): boolean {
+  return (
+    pod.status?.containerStatuses?.some(({ name, state }) => name === container && state?.running !== undefined) ??
+    false
+  );
+}
+
 /** Whether somebody asked for the pod's deletion. */
 export function isPodTerminating(pod: V1Pod): boolean {
   return pod.metadata?.deletionTimestamp !== undefined;

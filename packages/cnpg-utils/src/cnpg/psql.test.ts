@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FakeApiServer } from '../../test/support/fake-api-server.ts';
 import { KubeClient } from '../kube/client.ts';
 import { ExecConnectionLostError } from '../kube/exec-errors.ts';
-import { PsqlError, psqlRows } from './psql.ts';
+import { PsqlError, psqlProblem, psqlRows } from './psql.ts';
 
 const pod = { namespace: 'team', name: 'db-1' };
 let server: FakeApiServer;
@@ -44,7 +44,7 @@ test('what psql says becomes the error', async () => {
   ]);
   await expect(psqlRows(kube, pod, 'SELECT * FROM nope')).rejects.toBeInstanceOf(PsqlError);
   await expect(psqlRows(kube, pod, 'SELECT * FROM nope')).rejects.toThrow(
-    'psql in pod team/db-1: ERROR:  relation "nope" does not exist LINE 1: …',
+    'psql in pod team/db-1: ERROR: relation "nope" does not exist LINE 1: …',
   );
 });
 
@@ -53,4 +53,25 @@ test('a lost connection stays a lost connection', async () => {
     socket.close(1011);
   };
   await expect(psqlRows(kube, pod, 'SELECT 1')).rejects.toBeInstanceOf(ExecConnectionLostError);
+});
+
+test('a server that is not there is told without the socket', async () => {
+  answer([
+    [
+      2,
+      'psql: error: connection to server on socket "/controller/run/.s.PGSQL.5432" failed: FATAL:  the database system is starting up\n',
+    ],
+    [3, failure.replace('"1"', '"2"')],
+  ]);
+  await expect(psqlRows(kube, pod, 'SELECT 1')).rejects.toThrow(
+    'psql in pod team/db-1: FATAL: the database system is starting up',
+  );
+});
+
+test('why an instance did not answer fits into a sentence', async () => {
+  const message = 'Internal error occurred: Internal error occurred: container not found ("postgres")';
+  answer([[3, JSON.stringify({ status: 'Failure', reason: 'InternalError', message })]]);
+  const error: unknown = await psqlRows(kube, pod, 'SELECT 1').catch((caught: unknown) => caught);
+  expect(psqlProblem(error)).toBe('container not found ("postgres")');
+  expect(psqlProblem(new Error('other'))).toBe('other');
 });

@@ -1,5 +1,5 @@
 import { execOk, type ExecOptions } from '../kube/exec.ts';
-import { ExecFailedError } from '../kube/exec-errors.ts';
+import { ExecError, ExecFailedError } from '../kube/exec-errors.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { NamespacedName } from '../kube/refs.ts';
 import { POSTGRES_CONTAINER } from './constants.ts';
@@ -54,11 +54,20 @@ export async function psqlRows<Row>(
   } catch (error) {
     if (!(error instanceof ExecFailedError)) throw error;
     const said = error.stderr
+      .replaceAll(/\s+/g, ' ')
       .trim()
-      .replace(/^psql: /, '')
-      .replaceAll('\n', ' ');
-    throw new PsqlError(`psql in pod ${pod.namespace}/${pod.name}: ${said || `exit code ${error.exitCode}`}`, {
-      cause: error,
-    });
+      .replace(/^(?:psql: )?(?:error: )?(?:connection to server on socket "[^"]*" failed: )?/, '');
+    throw new PsqlError(
+      `psql in pod ${pod.namespace}/${pod.name}: ${said === '' ? `exit code ${error.exitCode}` : said}`,
+      {
+        cause: error,
+      },
+    );
   }
+}
+
+/** Why an instance did not answer {@link psqlRows}, short enough for a sentence. */
+export function psqlProblem(error: unknown): string {
+  if (error instanceof ExecError) return error.problem;
+  return error instanceof Error ? error.message : String(error);
 }

@@ -52,6 +52,11 @@ test.for<[string, Partial<PrimarySources>, string]>([
   expect(judged.disagreements).toContain(sentence);
 });
 
+test('an instance that is down is no second primary', () => {
+  const recovery = { ...agreed.recovery, 'db-3': { state: 'down', why: 'Pending' } as const };
+  expect(judgeSources({ ...agreed, recovery }).agreed).toBe('db-1');
+});
+
 test('a split brain names both', () => {
   const recovery = { ...agreed.recovery, 'db-2': { state: 'primary', timeline: 3 } as const };
   expect(judgeSources({ ...agreed, recovery })).toMatchObject({

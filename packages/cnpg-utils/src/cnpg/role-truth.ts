@@ -3,13 +3,15 @@ import type { NamespacedName } from '../kube/refs.ts';
 import { getCluster } from './cluster.ts';
 import { names } from './constants.ts';
 import { listInstances, type Instance } from './instances.ts';
-import { psqlRows } from './psql.ts';
+import { psqlProblem, psqlRows } from './psql.ts';
 import { serviceEndpoints } from './services.ts';
 
 /** What PostgreSQL itself says about one instance. */
 export type RecoveryState =
   | { state: 'primary'; timeline: number }
   | { state: 'standby'; timeline: number }
+  /** Its container does not run, so it takes no writes. */
+  | { state: 'down'; why: string }
   | { state: 'unknown'; why: string };
 
 /** The five places in which a cluster says who its primary is. Undefined: this place names nobody. */
@@ -49,6 +51,9 @@ export interface PrimaryTruthOptions {
 
 /**
  * Asks all five sources who the primary is. Never fails because an instance does not answer: that is an answer, too.
+ *
+ * Only instances whose pods exist are asked. After a forced deletion (grace period 0) the old primary may run on for a
+ * moment without a pod, and nobody can ask it any more.
  *
  * @throws KubeError when the API server does not answer
  */
@@ -98,7 +103,7 @@ export function judgeSources(sources: PrimarySources): Pick<PrimaryTruth, 'agree
       return `${source} names ${claimed[0] ?? '?'}, status.currentPrimary names ${candidate ?? 'none'}`;
     });
   for (const [name, answer] of Object.entries(sources.recovery)) {
-    // A silent instance might be a second primary.
+    // A silent instance might be a second primary; one whose container does not run is none.
     if (answer.state === 'unknown') disagreements.push(`${name} did not say whether it is in recovery: ${answer.why}`);
   }
   return {
@@ -115,7 +120,10 @@ async function askInstances(
   options: PrimaryTruthOptions,
 ): Promise<Record<string, RecoveryState>> {
   const answers = await Promise.all(
-    instances.map(async ({ name, pod }) => [name, await askInstance(kube, ref.namespace, pod.name, options)] as const),
+    instances.map(async ({ name, pod }): Promise<[string, RecoveryState]> => {
+      if (!pod.running) return [name, { state: 'down', why: `pod ${pod.name} does not run PostgreSQL (${pod.phase})` }];
+      return [name, await askInstance(kube, ref.namespace, pod.name, options)];
+    }),
   );
   return Object.fromEntries(answers);
 }
@@ -146,6 +154,6 @@ async function askInstance(
     return { state: row.recovering ? 'standby' : 'primary', timeline };
   } catch (error) {
     options.signal?.throwIfAborted();
-    return { state: 'unknown', why: error instanceof Error ? error.message : String(error) };
+    return { state: 'unknown', why: psqlProblem(error) };
   }
 }

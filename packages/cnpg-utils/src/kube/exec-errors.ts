@@ -12,6 +12,8 @@ export class ExecError extends Error {
   readonly code: string = 'KUBE_EXEC';
   readonly target: ExecTarget;
   readonly command: readonly string[];
+  /** What went wrong, without target and command. */
+  readonly problem: string;
   readonly stdout: string;
   readonly stderr: string;
 
@@ -22,6 +24,7 @@ export class ExecError extends Error {
     );
     this.target = target;
     this.command = command;
+    this.problem = problem;
     this.stdout = output.stdout;
     this.stderr = output.stderr;
   }

@@ -174,7 +174,7 @@ describe('a command that does not end well', () => {
     server.execHandler = (socket) => {
       send(socket, 2, 'working…');
     };
-    await expect(exec(kube, target, ['sleep', '999'], { timeoutMs: 100 })).rejects.toMatchObject({
+    await expect(exec(kube, target, ['sleep', '999'], { timeoutMs: 1_000 })).rejects.toMatchObject({
       name: 'ExecTimeoutError',
       stderr: 'working…',
     });

@@ -207,7 +207,9 @@ class ExecCall {
     }
     const exitCode = exitCodeOf(status);
     if (exitCode === undefined) {
-      const problem = status.message ?? status.reason ?? 'the command could not be started';
+      // The API server wraps the kubelet's error, and that the runtime's, with the same words.
+      const message = status.message?.replace(/^(?:Internal error occurred: )+/, '');
+      const problem = message ?? status.reason ?? 'the command could not be started';
       this.#fail(new ExecStartError(this.#target, this.#command, problem, this.#output()));
       return;
     }

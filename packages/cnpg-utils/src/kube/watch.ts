@@ -26,7 +26,7 @@ export interface WatchOptions {
   maxPauseMs?: number;
   /**
    * After this many milliseconds without a byte the connection is taken for dead and replaced. A frozen API server or
-   * a cut link shows in no other way. @default 10000
+   * a cut link shows in no other way. @default 5000
    */
   idleMs?: number;
   /** Time limit for the API server's first answer to a list or watch in milliseconds. @default 5000 */
@@ -66,11 +66,19 @@ export interface Watch<T> extends AsyncIterable<WatchEvent<T>>, AsyncDisposable 
   readonly blindIntervals: readonly BlindInterval[];
   /** Start of the blind interval that is going on, or undefined while the watch sees. */
   readonly blindSinceMs: number | undefined;
+  /**
+   * Until when the watch is known to have seen everything: the last sign of life from the server. Later times are
+   * known only once more time has passed.
+   */
+  readonly seenUntilMs: number;
   /** Settles when the first list is complete: from then on nothing is missed. */
   readonly ready: Promise<void>;
   /** Objects as last seen. */
   readonly objects: ReadonlyMap<string, T>;
-  /** Whether the watch was blind at any time between the two points in time. */
+  /**
+   * Whether the watch was blind at any time between the two points in time. A silent connection is found dead only
+   * later: ask when `seenUntilMs` has passed `toMs`.
+   */
   wasBlind(fromMs: number, toMs: number): boolean;
   /** Ends the watch and waits until its connection is closed. */
   close(): Promise<void>;
@@ -147,6 +155,9 @@ class ResilientWatch<T extends KubernetesObject> implements Watch<T> {
   get blindSinceMs(): number | undefined {
     return this.#lostAt;
   }
+  get seenUntilMs(): number {
+    return this.#lostAt ?? this.#lastByteMs;
+  }
   get objects(): ReadonlyMap<string, T> {
     return this.#objects;
   }
@@ -207,8 +218,8 @@ class ResilientWatch<T extends KubernetesObject> implements Watch<T> {
         if (!this.#listed || loss?.relist === true) {
           await this.#list(loss);
         }
-        outcome = await this.#watchOnce(() => {
-          if (loss !== undefined) this.#seesAgain(loss, attempts);
+        outcome = await this.#watchOnce((atMs) => {
+          if (loss !== undefined) this.#seesAgain(loss, atMs, attempts);
           loss = undefined;
           attempts = 0;
         });
@@ -224,7 +235,7 @@ class ResilientWatch<T extends KubernetesObject> implements Watch<T> {
       } else {
         // An idle connection whose replacement fails was dead indeed.
         if (this.#lostAt === undefined) this.#lose(loss);
-        loss = { ...loss, relist: loss.relist || outcome.relist, detail: outcome.detail };
+        loss = { ...loss, relist: loss.relist || outcome.relist };
       }
       // One repetition is immediate, since most ends are orderly; a server that ends every watch gets no flood.
       quickEnds = performance.now() - startedAtMs < 1_000 ? quickEnds + 1 : 0;
@@ -238,11 +249,11 @@ class ResilientWatch<T extends KubernetesObject> implements Watch<T> {
     this.#options.onLost?.(loss.reason, loss.detail);
   }
 
-  #seesAgain(loss: Loss, attempts: number): void {
+  #seesAgain(loss: Loss, toMs: number, attempts: number): void {
     const fromMs = this.#lostAt;
     if (fromMs === undefined) return;
     this.#lostAt = undefined;
-    this.#record({ fromMs, toMs: performance.now(), reason: loss.reason, detail: loss.detail, attempts });
+    this.#record({ fromMs, toMs, reason: loss.reason, detail: loss.detail, attempts });
   }
 
   #record(interval: BlindInterval): void {
@@ -281,8 +292,8 @@ class ResilientWatch<T extends KubernetesObject> implements Watch<T> {
     this.#ready.resolve();
   }
 
-  async #watchOnce(onConnected: () => void): Promise<Loss> {
-    const idleMs = this.#options.idleMs ?? 10_000;
+  async #watchOnce(onConnected: (atMs: number) => void): Promise<Loss> {
+    const idleMs = this.#options.idleMs ?? 5_000;
     const idle = new AbortController();
     let idleTimer: NodeJS.Timeout | undefined;
     const alive = () => {
@@ -315,17 +326,20 @@ class ResilientWatch<T extends KubernetesObject> implements Watch<T> {
         },
       );
       const connectedAtMs = performance.now();
-      onConnected();
+      onConnected(connectedAtMs);
       alive();
+      let sawEvent = false;
       for await (const line of readLines(body, alive)) {
         const event = parseEvent(line);
         if (event?.type === 'ERROR' || event?.object === undefined) {
-          fault = this.#lossFromEvent(event, line);
+          // A watch that begins with an error has not seen anything since it was connected.
+          fault = this.#lossFromEvent(event, line, sawEvent ? performance.now() : connectedAtMs);
           break;
         }
         if (event.type !== 'BOOKMARK' && replacesIdle && performance.now() - connectedAtMs < BACKLOG_MS) {
           this.#recordBacklog(quietSinceMs);
         }
+        sawEvent = true;
         this.#accept(event);
       }
     } catch (error) {
@@ -385,8 +399,7 @@ class ResilientWatch<T extends KubernetesObject> implements Watch<T> {
     return { reason: 'reset', detail, fromMs: noticedLate ? this.#lastByteMs : now, relist: false };
   }
 
-  #lossFromEvent(event: WireEvent | undefined, line: string): Loss {
-    const fromMs = performance.now();
+  #lossFromEvent(event: WireEvent | undefined, line: string, fromMs: number): Loss {
     if (event === undefined) {
       return { reason: 'reset', detail: `broken event: ${line.slice(0, 120)}`, fromMs, relist: true };
     }

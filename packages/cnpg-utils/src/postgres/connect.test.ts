@@ -91,7 +91,7 @@ describe('connecting', () => {
     server.mode = 'mute';
     const reason = new Error('enough');
     const controller = new AbortController();
-    const pending = connect(options({ signal: controller.signal }));
+    const pending = connect(options({ signal: controller.signal, connectTimeoutMs: 600_000 }));
     controller.abort(reason);
     await expect(pending).rejects.toBe(reason);
     await expect(connect(options({ signal: controller.signal }))).rejects.toBe(reason);
@@ -160,7 +160,13 @@ describe('a connection that breaks', () => {
     expect(await start("client.on('error', () => {});")).toBe(0);
   });
 
-  test('closing ends although the server is frozen', async () => {
+  test('closing ends although the server is frozen and no query runs', async () => {
+    const client = await connect(options());
+    server.freeze();
+    await expect(closeClient(client, { timeoutMs: 20 })).resolves.toBeUndefined();
+  });
+
+  test('closing ends although the server is frozen in the middle of a query', async () => {
     const client = await connect(options());
     const pending = client.query('SELECT 1').catch((error: unknown) => error);
     await closeClient(client, { timeoutMs: 20 });
@@ -170,7 +176,7 @@ describe('a connection that breaks', () => {
   test('destroying rejects what is under way', async () => {
     const client = await connect(options());
     const pending = client.query('SELECT 1');
-    await expect.poll(() => server.queries).toEqual(['SELECT 1']);
+    await expect.poll(() => server.queries, { timeout: 10_000 }).toEqual(['SELECT 1']);
     destroyClient(client);
     await expect(pending).rejects.toThrow('Connection terminated');
   });

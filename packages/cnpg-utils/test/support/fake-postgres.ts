@@ -48,6 +48,11 @@ export class FakePostgres implements AsyncDisposable {
     }
   }
 
+  /** Leaves all connections open and never reads from them again, as a stopped process does. */
+  freeze(): void {
+    for (const socket of this.#sockets) socket.pause();
+  }
+
   cutConnections(): void {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }

@@ -11,7 +11,7 @@ const injectLimitMs = 30_000;
 export interface PodChaosOptions {
   readonly action: 'pod-kill';
   readonly targets: readonly ResolvedTarget[];
-  /** Seconds between the delete and the kill. 0 forces it. */
+  /** Seconds between the delete and the kill. 0 removes the object at once; the kubelet kills after 2 s. */
   readonly gracePeriodSeconds: number;
 }
 

@@ -4,7 +4,7 @@ import type { Action } from '../engine.ts';
 
 /** Options of `deletePod`. */
 export interface DeletePodOptions {
-  /** 0: the object vanishes at once and the kubelet kills the process. More: PostgreSQL is asked to stop first. */
+  /** 0: the object vanishes at once and the kubelet kills the process after 2 s. More: PostgreSQL may stop in time. */
   readonly gracePeriodSeconds: number;
 }
 

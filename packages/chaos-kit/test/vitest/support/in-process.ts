@@ -31,7 +31,7 @@ const engine: Engine = {
     rmSync(pathOf(entry.data['id']), { force: true });
     return 'mended';
   },
-  manualCommand: (entry) => `rm broken-${String(entry.data['id'])}`,
+  manualCommand: (entry) => `rm broken-${JSON.stringify(entry.data['id'])}`,
 };
 
 /** Both engines, in this process. */
@@ -159,28 +159,31 @@ function ledgerOf(script: Script): TestLedger {
 }
 
 const healthy = { healthy: true, problems: [] } as unknown as ClusterHealth;
+const broken = { healthy: false, problems: ['a file is broken'] } as unknown as ClusterHealth;
+const never = { healthy: false, problems: ['never healthy'] } as unknown as ClusterHealth;
 
-function clusterOf(profile: ProfileName): ClusterUnderTest {
-  const subject: ExperimentSubject = {
+function subjectOf(profile: ProfileName, health: () => ClusterHealth): ExperimentSubject {
+  return {
     // No part of these specs talks to Kubernetes.
     kube: {} as KubeClient,
     namespace: 'in-process',
     name: 'pg',
     profile: profiles[profile],
     authorize: () => Promise.resolve(),
-    health: () =>
-      Promise.resolve(
-        brokenIn(world).length === 0
-          ? healthy
-          : ({ healthy: false, problems: ['a file is broken'] } as unknown as ClusterHealth),
-      ),
+    health: () => Promise.resolve(health()),
     assertTargetsUnchanged: () => Promise.resolve(),
     follow: () => Promise.resolve({ samples: [], blind: [], stop: () => Promise.resolve() }),
     remember: () => {},
     finalReader: () => ({ instances: () => Promise.resolve([]) }),
   };
-  return subject as ClusterUnderTest;
 }
+
+function clusterOf(profile: ProfileName): ClusterUnderTest {
+  return subjectOf(profile, () => (brokenIn(world).length === 0 ? healthy : broken)) as ClusterUnderTest;
+}
+
+/** A cluster that does not come back after a fault. */
+export const neverHealthy = subjectOf('sync', () => never) as ClusterUnderTest;
 
 /** The extended `test` on a world of files: everything is real but the cluster, the ledger and the engines. */
 export const test = base

@@ -29,11 +29,13 @@ export interface InlineOptions {
   /** Arguments after `vitest run`. */
   args?: string[];
   env?: NodeJS.ProcessEnv;
-  /** Properties of the argument of `defineChaosProject`, as source text. */
-  project?: string;
   watch?: boolean;
+  /** Run the files in this order. Missing: vitest's own. */
+  sequence?: string[];
   /** Run it in a terminal of its own. */
   pty?: boolean;
+  /** Run it in a process group of its own, that a signal can be sent to as a whole. */
+  ownGroup?: boolean;
   /** Called once the process runs. */
   during?: (run: { child: ChildProcess; folder: string; output: () => string }) => Promise<void>;
 }
@@ -50,7 +52,7 @@ export async function runVitest(files: Record<string, string>, options: InlineOp
     write(
       folder,
       'kit.ts',
-      `export * from '@cnpg-chaos/chaos-kit/vitest';\nexport { test } from ${JSON.stringify(support)};\n`,
+      `export * from '@cnpg-chaos/chaos-kit/vitest';\nexport { fileBroken, neverHealthy, test } from ${JSON.stringify(support)};\n`,
     );
     write(folder, 'vitest.config.ts', configSource(options));
     for (const [name, text] of Object.entries(files)) write(folder, name, text);
@@ -72,17 +74,25 @@ export async function until(what: string, condition: () => boolean): Promise<voi
   }
 }
 
-function configSource(options: InlineOptions): string {
+function configSource({ sequence }: InlineOptions): string {
   return `
     import { defineConfig } from 'vitest/config';
+    import { BaseSequencer } from 'vitest/node';
     import { chaosReporters, defineChaosProject } from ${JSON.stringify(config)};
     const conditions = ['@cnpg-chaos/source', 'node', 'module'];
+    const order = ${JSON.stringify(sequence ?? [])};
+    const place = (spec) => order.findIndex((name) => spec.moduleId.endsWith('/' + name));
+    class InOrder extends BaseSequencer {
+      sort(specs) { return specs.toSorted((a, b) => place(a) - place(b)); }
+    }
     export default defineConfig({
       resolve: { conditions },
       ssr: { resolve: { conditions } },
+      environments: { __vitest__: { resolve: { conditions } } },
       test: {
         reporters: chaosReporters(),
-        projects: [defineChaosProject({ include: ['**/*.chaos.ts'], cluster: 'none', ${options.project ?? ''} })],
+        sequence: { sequencer: order.length > 0 ? InOrder : BaseSequencer },
+        projects: [defineChaosProject({ include: ['**/*.chaos.ts'], cluster: 'none' })],
       },
     });`;
 }
@@ -104,6 +114,7 @@ async function run(folder: string, options: InlineOptions): Promise<{ code: numb
     cwd: folder,
     env: { ...env, NO_COLOR: '1', ...options.env },
     stdio: [options.pty ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    detached: options.ownGroup ?? false,
   });
   let output = '';
   const collect = (chunk: Buffer): void => {
