@@ -82,7 +82,7 @@ export class Ledger implements AsyncDisposable {
     const { rate, maxBacklogMs } = parts.options;
     this.#schedule = rate === 'closed' ? new ClosedLoop() : new OpenLoop(rate, maxBacklogMs);
     this.#running = this.#run();
-    this.#abort.signal.addEventListener('abort', () => this.#schedule.stop(), { once: true });
+    this.#abort.signal.addEventListener('abort', () => this.#issueNoMore(), { once: true });
   }
 
   /**
@@ -231,9 +231,13 @@ export class Ledger implements AsyncDisposable {
     this.#defect = results.find((result) => result.status === 'rejected')?.reason;
   }
 
-  async #stop(timeoutMs: number): Promise<void> {
-    this.#stoppedAtMs = performance.now();
+  #issueNoMore(): void {
+    this.#stoppedAtMs ??= performance.now();
     this.#schedule.stop();
+  }
+
+  async #stop(timeoutMs: number): Promise<void> {
+    this.#issueNoMore();
     const patience = new AbortController();
     const late = sleep(timeoutMs, 'late', { signal: patience.signal }).catch(() => undefined);
     if ((await Promise.race([this.#running, late])) === 'late') {

@@ -45,6 +45,15 @@ describe('measureWriteGap', () => {
     expect(gapWith({ sent: 10, end: 20 })).toBe(2); // before it
   });
 
+  test('a write that was under way when the gap ended, and was acknowledged, shows that service was not back before', () => {
+    const at = context(times, 500, 0, [{ sent: 999, end: 4990 }]);
+    expect(measureWriteGap(at, 0, 9000).resolutionMs).toBe(4000);
+    at.log.push({ writer: 0, seq: 0, outcome: 'ok', dueMs: 2500, sentMs: 2500, endMs: 9000, origin: 0 });
+    expect(measureWriteGap(at, 0, 9000).resolutionMs).toBe(1500);
+    at.log.push({ writer: 0, seq: 0, outcome: 'ok', dueMs: 900, sentMs: 900, endMs: 9000, origin: 0 });
+    expect(measureWriteGap(at, 0, 9000).resolutionMs).toBe(2);
+  });
+
   test('is refused when our own stall is more than a tenth of it and more than 500 ms', () => {
     const long = [0, 9000];
     expect(measureWriteGap(context(long, 500, 890), 0, 9000).unreliable).toBeUndefined();

@@ -7,8 +7,8 @@ import type { Gap, RecoveryRule } from './service-times.ts';
 export interface WriteGap extends Gap {
   /**
    * The length is known to within this, in ms: the largest of the interval between due writes, the longest stall of our own
-   * process, and the time before the end in which no attempt was begun that failed (all writers may have been waiting for a
-   * server that was gone without a word, while another was ready).
+   * process, and the time before the end in which every writer may have been waiting for a server that was gone without a
+   * word, while another was ready. A write that was under way and was acknowledged later is no such wait.
    */
   readonly resolutionMs: number;
   /** Set when the number must not be used, with the reason. */
@@ -77,13 +77,20 @@ function stepMs({ log, rate }: MeasureContext, fallbackMs: number): number {
   return log.length < 2 ? fallbackMs : (log.endMs(log.length - 1) - log.endMs(0)) / (log.length - 1);
 }
 
-/** How long before `endMs` the last attempt began that did not succeed, in ms; 0 when there was none since `startMs`. */
+/**
+ * For how long before `endMs` service may have been back without anybody noticing, in ms: from the begin of the last attempt
+ * that failed until a write was under way that the server did acknowledge, if only later. 0 when nothing failed since `startMs`.
+ */
 function unprobedMs(log: Completions, startMs: number, endMs: number): number {
   let lastMs = -Infinity;
+  let servedMs = endMs;
   for (let i = log.firstAtOrAfter(startMs); i < log.length; i++) {
-    if (!log.acknowledged(i) && log.sentMs(i) <= endMs) lastMs = Math.max(lastMs, startMs, log.sentMs(i));
+    const sentMs = log.sentMs(i);
+    if (sentMs > endMs) continue;
+    if (!log.acknowledged(i)) lastMs = Math.max(lastMs, startMs, sentMs);
+    else if (log.endMs(i) >= endMs) servedMs = Math.min(servedMs, sentMs);
   }
-  return lastMs === -Infinity ? 0 : endMs - lastMs;
+  return lastMs === -Infinity ? 0 : Math.max(0, servedMs - lastMs);
 }
 
 function quality(context: MeasureContext, startMs: number, endMs: number) {

@@ -52,6 +52,21 @@ describe('measured by the client', () => {
     expect(ledger.recoveryTime(stallAtMs)).toBeUndefined();
   });
 
+  test('nothing is written after its signal has fired, and measuring ends there', async () => {
+    const controller = new AbortController();
+    await using ledger = await Ledger.start(cluster.target, { ...options, signal: controller.signal });
+    await ledger.waitForAcks(50, { timeoutMs: 10_000 });
+    controller.abort();
+    const abortedAtMs = performance.now();
+    await ledger.stop();
+    const { attempted } = ledger.progress;
+    await sleep(100);
+    expect(ledger.progress).toMatchObject({ attempted, inFlight: 0, backlog: 0 });
+    const gap = ledger.writeGap(abortedAtMs - 1, abortedAtMs + 60_000);
+    expect(gap.endMs).toBeLessThanOrEqual(abortedAtMs);
+    expect(await ledger.verify({ final: cluster.final })).toMatchObject({ verdict: 'pass', counts: { attempted } });
+  });
+
   test('waiting for acknowledgements that do not come tells what was seen', async () => {
     await using ledger = await Ledger.start(cluster.target, options);
     await ledger.waitForAcks(10, { timeoutMs: 10_000 });

@@ -61,14 +61,19 @@ export class KubeTransport {
   /** Sends a request and returns the whole reply. */
   async reply(call: KubeRequest, options: CallOptions = {}): Promise<KubeReply> {
     const timeoutMs = options.timeoutMs ?? timeouts.kubeRequest;
-    const deadline = AbortSignal.timeout(timeoutMs);
+    const deadline = new AbortController();
+    const timer = setTimeout(() => {
+      deadline.abort();
+    }, timeoutMs);
     try {
-      const reply = await this.#send(call, anySignal(options.signal, deadline));
+      const reply = await this.#send(call, anySignal(options.signal, deadline.signal));
       const text = await reply.body.text();
       if (reply.statusCode >= 300) throw replyError(call, reply, text);
       return { status: reply.statusCode, contentType: headerOf(reply, 'content-type') ?? '', text };
     } catch (error) {
-      throw this.#translate(call, error, options.signal, deadline, timeoutMs);
+      throw this.#translate(call, error, options.signal, deadline.signal, timeoutMs);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
