@@ -1,12 +1,9 @@
-import { existsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 import { chaosReporters, defineChaosProject } from './packages/chaos-kit/src/vitest/config.ts';
 
 // Tests run on the sources of the workspace's packages, so that nothing needs to be built first.
 // 'import' is left out: it would reach the require() calls of CommonJS packages too, and break pg.
 const conditions = ['@cnpg-chaos/source', 'node', 'module', 'default'];
-
-const componentSetup = './packages/chaos-kit/test/component/global-setup.ts';
 
 // Read by .ci/run.
 const totals: ['json', { outputFile: string }] = ['json', { outputFile: '.vitest/ci.json' }];
@@ -24,6 +21,7 @@ export default defineConfig({
         test: {
           name: { label: 'unit', color: 'cyan' },
           include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'scripts/**/*.test.ts'],
+          maxWorkers: 3,
           sequence: { groupOrder: 0 },
         },
       },
@@ -34,8 +32,10 @@ export default defineConfig({
           // Real PostgreSQL in containers, and vitest runs inside vitest.
           testTimeout: 120_000,
           hookTimeout: 300_000,
-          globalSetup: existsSync(new URL(componentSetup, import.meta.url)) ? [componentSetup] : [],
-          sequence: { groupOrder: 1 },
+          globalSetup: ['./packages/chaos-kit/test/component/global-setup.ts'],
+          // They mostly wait for servers.
+          maxWorkers: 3,
+          sequence: { groupOrder: 0 },
         },
       },
       defineChaosProject(),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseManifest, rewriteOperator } from './addons.ts';
+import { leanDefinition, parseManifest, rewriteOperator } from './addons.ts';
 import { applyStages } from './apply.ts';
 import { fill } from './package-files.ts';
 
@@ -88,4 +88,25 @@ test('what others refer to is applied first, and everything is applied', () => {
     ['ClusterRoleBinding'],
     ['Deployment', 'ValidatingWebhookConfiguration'],
   ]);
+});
+
+test('a definition loses its descriptions and its status, and nothing else', () => {
+  const definition = {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'x' },
+    spec: {
+      schema: {
+        description: 'long',
+        properties: { description: { type: 'string', description: 'text' }, items: [{ description: 'x', a: 1 }] },
+      },
+    },
+    status: { conditions: [] },
+  };
+  expect(leanDefinition(definition)).toEqual({
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'x' },
+    spec: { schema: { properties: { description: { type: 'string' }, items: [{ a: 1 }] } } },
+  });
 });

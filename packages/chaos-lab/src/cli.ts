@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { prune } from './build/index.ts';
+import { prune } from './prune.ts';
 import { down } from './down.ts';
 import { LabError } from './errors.ts';
 import { defaultLabName } from './lab-name.ts';
@@ -95,7 +95,7 @@ async function main(argv: readonly string[]): Promise<number> {
     case 'prune': {
       none(verb, rest);
       const { removed, bytes: freed } = await prune({ all: values.all === true });
-      process.stdout.write(`removed ${removed.length} entries, ${bytes(freed)}\n`);
+      process.stdout.write(`removed ${removed.length} things, ${bytes(freed)}\n`);
       return 0;
     }
     default:

@@ -84,6 +84,12 @@ export async function labVolumes(lab: string, container = ''): Promise<string[]>
   return names.filter((name) => container === '' || name.startsWith(`${container}-`));
 }
 
+/** Makes a volume with the lab's label and returns its folder on the engine's host. */
+export async function createVolume(lab: string, name: string): Promise<string> {
+  await docker(['volume', 'create', `--label=${labLabel}=${lab}`, name]);
+  return (await docker(['volume', 'inspect', '--format={{.Mountpoint}}', name])).trim();
+}
+
 /** Removes volumes that no container uses. Absent ones are no error. */
 export async function removeVolumes(volumes: readonly string[]): Promise<void> {
   if (volumes.length > 0) await docker(['volume', 'rm', '--force', ...volumes]);

@@ -9,10 +9,10 @@ export {
   buildComponents,
   buildOperandImage,
   cacheDir,
-  prune,
   type BuildOptions,
   type BuiltImage,
   type BuiltLab,
 } from './build/index.ts';
+export { prune } from './prune.ts';
 export { ensureHost } from './host/index.ts';
 export { TerminalProgress, type Progress, type StepHandle } from './progress.ts';

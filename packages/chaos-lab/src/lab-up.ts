@@ -1,16 +1,17 @@
 import { labAddons, type Addon } from './addons.ts';
 import { appliedAddons, applyAddons, isWorkload, stampAddons } from './apply.ts';
 import type { BuiltLab } from './build/index.ts';
-import { docker, labContainers, labVolumes, removeContainers, removeVolumes } from './docker.ts';
+import { createVolume, docker, labContainers, labVolumes, removeContainers, removeVolumes } from './docker.ts';
 import { LabError } from './errors.ts';
 import { forgetNode } from './forget-node.ts';
 import { ensureNetwork, ensureRoutes } from './host-network.ts';
 import { KubeApi } from './kube-api.ts';
 import { kubeconfigFor } from './kubeconfig.ts';
 import type { Lab } from './lab.ts';
-import { containerSpec } from './node-container-spec.ts';
+import { containerSpec, volumeName } from './node-container-spec.ts';
 import { nodeFiles, nodeKey, type NodeFile } from './node-files.ts';
 import { dropOldImages, importImages } from './node-images.ts';
+import { NodeStore } from './node-store.ts';
 import { createPki, type LabPki } from './pki.ts';
 import { planNodes, type NodePlan } from './plan.ts';
 import { found, poll } from './poll.ts';
@@ -61,7 +62,7 @@ export class LabUp {
       await this.#startNodes(plan);
       if (!plan.fresh) await this.#forgetLostNodes(plan, api);
       await this.#createNodes(plan, contents);
-      await this.#controlPlaneAnswers(api);
+      await this.#controlPlaneAnswers(api, addons);
       await this.#fillNodes(api, addons);
       await this.#install(api, addons);
       return await this.#finish(pki);
@@ -140,6 +141,7 @@ export class LabUp {
     if (plan.create.length === 0) return;
     const { node: image } = this.#built.images;
     await this.#progress.step('node image in the Docker engine', () => image.loaded());
+    await this.#linkImages(plan.create.map((name) => this.#node(name)).filter(({ role }) => role === 'worker'));
     await this.#progress.step(`start ${plan.create.join(', ')}`, async () => {
       const { LabNodeContainer } = await import('./node-container.ts'); // testcontainers takes half a second to load
       await Promise.all(
@@ -154,6 +156,20 @@ export class LabUp {
     });
   }
 
+  async #linkImages(workers: readonly TopologyNode[]): Promise<void> {
+    if (workers.length === 0 || !(await NodeStore.isPossible())) return;
+    const { images } = this.#built;
+    const store = new NodeStore({ topology: this.#topology, images, signal: this.#signal });
+    await this.#progress.step('images unpacked', async (step) => {
+      if (await store.ensure((what) => step.detail(what))) step.cached();
+    });
+    await this.#progress.step('images linked into nodes', async () => {
+      for (const { container } of workers) {
+        await store.link(await createVolume(this.#topology.lab, volumeName(container, 'containerd')));
+      }
+    });
+  }
+
   async #reachApi(api: KubeApi): Promise<void> {
     await ensureRoutes(this.#topology, this.#built.images.node.ref);
     await poll('API server ready', async () => found(await api.call('GET', '/readyz', { timeoutMs: 3000 })), {
@@ -162,8 +178,10 @@ export class LabUp {
     });
   }
 
-  async #controlPlaneAnswers(api: KubeApi): Promise<void> {
+  async #controlPlaneAnswers(api: KubeApi, addons: readonly Addon[]): Promise<void> {
     await this.#progress.step('control plane', async () => {
+      // Parsing takes a second, and the API server more than that.
+      if (this.#record.kubeSystemUid === undefined) for (const addon of addons) addon.objects();
       await this.#reachApi(api);
       const options = { timeoutMs: apiTimeoutMs, signal: this.#signal };
       // The pod networks are fixed here, so the nodes' objects are made here; a kubelet takes over what it finds.
@@ -198,7 +216,7 @@ export class LabUp {
               signal,
             });
             const onImported = (name: string): void => step.detail(`${node.name}: ${name}`);
-            return (await importImages(node, this.#built.images, { signal, onImported })).length;
+            return (await importImages(node.container, this.#built.images, { signal, onImported })).length;
           }),
         );
         const imported = counts.reduce((sum, count) => sum + count, 0);
@@ -241,7 +259,7 @@ export class LabUp {
         onMissing: (what) => step.detail(what.join(', ')),
       }),
     );
-    await Promise.all(this.#topology.workers.map((node) => dropOldImages(node, this.#built.images)));
+    await Promise.all(this.#topology.workers.map((node) => dropOldImages(node.container, this.#built.images)));
   }
 
   async #finish(pki: LabPki): Promise<Lab> {

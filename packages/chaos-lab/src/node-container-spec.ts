@@ -8,6 +8,9 @@ export const volumes: Record<'worker' | 'control-plane', Record<string, string>>
   'control-plane': { etcd: '/var/lib/etcd' },
 };
 
+/** Name of a node's volume. */
+export const volumeName = (container: string, purpose: string): string => `${container}-${purpose}`;
+
 /** Part of the container's host configuration: what privileged mode would give, without it. */
 export const hostConfig = {
   CapAdd: ['ALL'],

@@ -1,5 +1,5 @@
 import { GenericContainer, PullPolicy, Wait } from 'testcontainers';
-import { hostConfig, volumes } from './node-container-spec.ts';
+import { hostConfig, volumeName, volumes } from './node-container-spec.ts';
 import type { NodeFile } from './node-files.ts';
 import { labLabel, nodeKeyLabel, type Topology, type TopologyNode } from './topology.ts';
 
@@ -21,7 +21,7 @@ export class LabNodeContainer extends GenericContainer {
       ...hostConfig,
       Mounts: Object.entries(volumes[node.role]).map(([purpose, Target]) => ({
         Type: 'volume',
-        Source: `${node.container}-${purpose}`,
+        Source: volumeName(node.container, purpose),
         Target,
         VolumeOptions: {
           NoCopy: true,

@@ -93,6 +93,8 @@ function controlPlaneServices(topology: Topology): NodeFile[] {
           '--authorization-mode=Node,RBAC',
           '--enable-admission-plugins=NodeRestriction',
           '--allow-privileged=true',
+          // Webhooks are called at their pods: they answer as soon as those do, without kube-proxy's rules.
+          '--enable-aggregator-routing=true',
           `--requestheader-client-ca-file=${pkiDir}/ca.crt`,
           '--requestheader-allowed-names=front-proxy-client',
           '--requestheader-username-headers=X-Remote-User',
@@ -179,7 +181,8 @@ export async function nodeFiles({ topology, node, pki, pauseImage }: NodeFilesIn
     DNS_ADDRESS: topology.dnsAddress,
     POD_NETWORK: topology.podNetwork,
     POD_CIDR: node.podCidr ?? '',
-    NODE: node.name,
+    // kube-proxy waits half a minute for the Node it runs on, and the control plane is none: there it looks at a worker's.
+    PROXY_NODE: worker ? node.name : (topology.workers[0]?.name ?? ''),
   };
   const template = async (source: string, target: string): Promise<NodeFile> => ({
     target,
