@@ -58,6 +58,9 @@ const SYSTEM_FAILURES: Record<string, ConnectFailure> = {
   EAI_AGAIN: 'unreachable',
 };
 
+/** What pg says when the answer to its request for TLS is neither yes nor no. */
+export const TLS_REQUEST_FAILED = 'There was an error establishing an SSL connection';
+
 /** Classifies what pg rejected a connection attempt with. pg gives some of it by message only. */
 export function connectFailureOf(error: unknown): ConnectFailure {
   const sqlState = sqlStateOf(error);
@@ -73,6 +76,8 @@ export function connectFailureOf(error: unknown): ConnectFailure {
   if (known !== undefined) return known;
   if (error instanceof AggregateError) return connectFailureOf(error.errors[0]);
   if (error.message === 'timeout expired') return 'timeout';
+  // The server answered the request for TLS with an error, as it does when it cannot start a process.
+  if (error.message === TLS_REQUEST_FAILED) return 'not-ready';
   if (error.message.startsWith('Connection terminated')) return 'reset';
   if (/^(?:ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|EPROTO)/.test(code)) return 'tls';
   if (/SSL|TLS|certificate/i.test(error.message)) return 'tls';

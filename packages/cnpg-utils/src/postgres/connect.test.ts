@@ -70,6 +70,13 @@ describe('connecting', () => {
     expect(await failure()).toMatchObject({ failure: 'reset', transient: true });
   });
 
+  test('the server cannot start a process and says so before TLS: not ready', async () => {
+    server.mode = 'error-after-tls-request';
+    const error = await failure({ sslmode: 'require' });
+    expect(error).toMatchObject({ failure: 'not-ready', transient: true });
+    expect(error.message).toContain('answered the request for TLS with an error');
+  });
+
   test('the server has no TLS: tls', async () => {
     expect(await failure({ sslmode: 'require' })).toMatchObject({ failure: 'tls', transient: false });
   });

@@ -3,7 +3,7 @@ import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import { abortReason } from '../signals.ts';
 import { timeouts } from '../timeouts.ts';
-import { ConnectError, connectFailureOf } from './connect-error.ts';
+import { ConnectError, connectFailureOf, TLS_REQUEST_FAILED } from './connect-error.ts';
 
 /** Options of {@link connect}. */
 export interface ConnectOptions {
@@ -146,5 +146,6 @@ function problemOf(error: unknown, options: ConnectOptions): string {
   if (message === 'timeout expired') {
     return `no connection within ${options.connectTimeoutMs ?? timeouts.postgresConnect} ms`;
   }
+  if (message === TLS_REQUEST_FAILED) return 'it answered the request for TLS with an error';
   return message === '' ? 'connection failed' : message;
 }

@@ -7,6 +7,7 @@ export type FakePostgresMode =
   | 'serve'
   | 'mute'
   | 'mute-after-tls-request'
+  | 'error-after-tls-request'
   | 'mute-after-startup'
   | 'close-after-startup'
   | { error: string; message: string };
@@ -69,6 +70,10 @@ export class FakePostgres implements AsyncDisposable {
       }
       // An SSLRequest.
       if (this.mode === 'mute-after-tls-request') return;
+      if (this.mode === 'error-after-tls-request') {
+        socket.end('Ecould not fork new process for connection: Cannot allocate memory\n\0');
+        return;
+      }
       if (tls === undefined) {
         socket.write('N');
         socket.once('data', (next) => {
