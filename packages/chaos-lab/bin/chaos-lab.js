@@ -15,12 +15,14 @@ if (major < 22 || (major === 22 && minor < 22)) {
 // Installed from a registry there is only the built code; in a checkout the source is the truth.
 const installed = import.meta.url.includes('/node_modules/');
 const source = new URL('../src/cli.ts', import.meta.url);
+let cli;
 if (installed || !existsSync(fileURLToPath(source))) {
-  await import('../dist/cli.js');
+  cli = await import('../dist/cli.js');
 } else {
   module.registerHooks({
     resolve: (specifier, context, next) =>
       next(specifier, { ...context, conditions: ['@cnpg-chaos/source', ...context.conditions] }),
   });
-  await import(source.href);
+  cli = await import(source.href);
 }
+await cli.runFromTerminal();

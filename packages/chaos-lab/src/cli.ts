@@ -26,7 +26,14 @@ Nodes: control-plane, w1, w2, w3
 
 const bytes = (count: number): string => `${(count / 1024 / 1024).toFixed(0)} MiB`;
 
-async function main(argv: readonly string[]): Promise<number> {
+/** Where the command writes what it was asked for; progress goes to standard error by itself. */
+export type Write = (text: string) => unknown;
+
+/**
+ * Runs one `chaos-lab` command and returns its exit code: 0; 3 when `status` finds the lab not ready; 2 when called without
+ * a command; that of the command of `exec`. Throws {@link LabError} `USAGE` when it is called wrongly.
+ */
+export async function chaosLab(argv: readonly string[], write: Write): Promise<number> {
   const separator = argv.indexOf('--');
   const before = separator < 0 ? argv : argv.slice(0, separator);
   const command = separator < 0 ? [] : argv.slice(separator + 1);
@@ -35,7 +42,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const name = values.name;
   const named = name === undefined ? {} : { name };
   if (values.help || verb === undefined) {
-    process.stdout.write(usage);
+    write(usage);
     return verb === undefined && !values.help ? 2 : 0;
   }
   switch (verb) {
@@ -60,13 +67,13 @@ async function main(argv: readonly string[]): Promise<number> {
     case 'status': {
       none(verb, rest);
       const seen = await status(named);
-      if (values.json) process.stdout.write(`${JSON.stringify(seen, undefined, 2)}\n`);
+      if (values.json) write(`${JSON.stringify(seen, undefined, 2)}\n`);
       else {
-        process.stdout.write(`lab ${seen.name}: ${seen.state}\n`);
-        for (const node of seen.nodes) process.stdout.write(`  ${node.name.padEnd(14)} ${node.state}\n`);
-        for (const [what, version] of Object.entries(seen.versions)) process.stdout.write(`  ${what} ${version}\n`);
-        if (seen.kubeconfig !== undefined) process.stdout.write(`  kubeconfig ${seen.kubeconfig}\n`);
-        for (const problem of seen.problems) process.stdout.write(`  ! ${problem}\n`);
+        write(`lab ${seen.name}: ${seen.state}\n`);
+        for (const node of seen.nodes) write(`  ${node.name.padEnd(14)} ${node.state}\n`);
+        for (const [what, version] of Object.entries(seen.versions)) write(`  ${what} ${version}\n`);
+        if (seen.kubeconfig !== undefined) write(`  kubeconfig ${seen.kubeconfig}\n`);
+        for (const problem of seen.problems) write(`  ! ${problem}\n`);
       }
       return seen.state === 'ready' ? 0 : 3;
     }
@@ -75,8 +82,8 @@ async function main(argv: readonly string[]): Promise<number> {
       const path = await kubeconfigPath(named);
       if (values.print) {
         const { readFile } = await import('node:fs/promises');
-        process.stdout.write(await readFile(path, 'utf8'));
-      } else process.stdout.write(`${path}\n`);
+        write(await readFile(path, 'utf8'));
+      } else write(`${path}\n`);
       return 0;
     }
     case 'logs': {
@@ -84,7 +91,7 @@ async function main(argv: readonly string[]): Promise<number> {
       if (node === undefined) throw new LabError('USAGE', 'logs needs a node: control-plane, w1, w2 or w3');
       none(verb, more);
       const lines = values.lines === undefined ? {} : { lines: wholeNumber('--lines', values.lines) };
-      process.stdout.write(await nodeLogs(node, component, { name, ...lines }));
+      write(await nodeLogs(node, component, { name, ...lines }));
       return 0;
     }
     case 'exec': {
@@ -95,7 +102,7 @@ async function main(argv: readonly string[]): Promise<number> {
     case 'prune': {
       none(verb, rest);
       const { removed, bytes: freed } = await prune({ all: values.all === true });
-      process.stdout.write(`removed ${removed.length} things, ${bytes(freed)}\n`);
+      write(`removed ${removed.length} things, ${bytes(freed)}\n`);
       return 0;
     }
     default:
@@ -152,18 +159,20 @@ function onInterrupt(): AbortSignal {
   return controller.signal;
 }
 
-// `chaos-lab logs w1 | head`: the reader may leave first.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit();
-});
-
-try {
-  const code = await main(process.argv.slice(2));
-  process.exitCode = code;
-} catch (cause) {
-  const error: unknown = interrupted ?? cause;
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  if (process.env['DEBUG'] !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
-  process.exitCode ||= error instanceof LabError && error.code === 'USAGE' ? 2 : 1;
+/** Runs the command of this process' arguments, with its exit code and its words on standard error when it fails. */
+export async function runFromTerminal(): Promise<void> {
+  // `chaos-lab logs w1 | head`: the reader may leave first.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit();
+  });
+  try {
+    const code = await chaosLab(process.argv.slice(2), (text) => process.stdout.write(text));
+    process.exitCode ||= code;
+  } catch (cause) {
+    const error: unknown = interrupted ?? cause;
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    if (process.env['DEBUG'] !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    process.exitCode ||= error instanceof LabError && error.code === 'USAGE' ? 2 : 1;
+  }
 }

@@ -74,7 +74,7 @@ export function checkNetworks(
     if (hit === undefined || parseCidr(route.destination).bits < parseCidr(hit).bits) continue;
     throw new LabError(
       'SUBNET_IN_USE',
-      `the host routes ${route.destination} to '${route.device}', which overlaps the lab's ${hit}; the lab cannot be used beside it`,
+      `the host routes ${route.destination} to '${route.device}', which overlaps the lab's ${hit}; a lab of another name gets other networks (npx chaos-lab up --name …)`,
     );
   }
 }
@@ -86,15 +86,15 @@ export async function hostRoutes(): Promise<HostRoute[]> {
   return parseRoutes(stdout);
 }
 
-/** Makes the lab's Docker network unless it is there as it should be. */
-export async function ensureNetwork(topology: Topology): Promise<void> {
+/** Makes the lab's Docker network unless it is there as it should be. Returns whether it was made. */
+export async function ensureNetwork(topology: Topology): Promise<boolean> {
   const existing = (await dockerNetworks()).find((network) => network.name === topology.network);
   if (
     existing?.lab === topology.lab &&
     existing.bridge === topology.bridge &&
     existing.subnets.includes(topology.subnet)
   )
-    return;
+    return false;
   if (existing) await docker(['network', 'rm', topology.network]);
   await docker([
     'network',
@@ -105,6 +105,7 @@ export async function ensureNetwork(topology: Topology): Promise<void> {
     `--opt=com.docker.network.bridge.name=${topology.bridge}`,
     topology.network,
   ]);
+  return true;
 }
 
 /** The lab's routes that the host lacks. */

@@ -17,6 +17,7 @@ import { planNodes, type NodePlan } from './plan.ts';
 import { found, poll } from './poll.ts';
 import type { Progress } from './progress.ts';
 import { lookOnce, nodesReady, waitForChecks, workloadChecks } from './readiness.ts';
+import { tryRun } from './run.ts';
 import { newRecord, StateDir, type LabRecord } from './state-dir.ts';
 import type { Topology, TopologyNode } from './topology.ts';
 import { versionsOf } from './versions.ts';
@@ -114,7 +115,16 @@ export class LabUp {
     }
     if (plan.fresh) delete this.#record.kubeSystemUid;
     await this.#state.writeRecord(this.#record);
-    await ensureNetwork(this.#topology);
+    if (await ensureNetwork(this.#topology)) await this.#joinNetwork(plan);
+  }
+
+  // A network that was removed under stopped containers is another one when it is made again.
+  async #joinNetwork(plan: NodePlan): Promise<void> {
+    const { network } = this.#topology;
+    for (const { container, address } of [...plan.start, ...plan.keep].map((name) => this.#node(name))) {
+      await tryRun(['docker', 'network', 'disconnect', '--force', network, container]);
+      await docker(['network', 'connect', `--ip=${address}`, network, container]);
+    }
   }
 
   async #startNodes(plan: NodePlan): Promise<void> {
@@ -259,7 +269,13 @@ export class LabUp {
         onMissing: (what) => step.detail(what.join(', ')),
       }),
     );
-    await Promise.all(this.#topology.workers.map((node) => dropOldImages(node.container, this.#built.images)));
+    const kinds = [
+      ['v1', 'Pod'],
+      ['postgresql.cnpg.io/v1', 'Cluster'],
+    ] as const;
+    const used = async (): Promise<string> =>
+      JSON.stringify(await Promise.all(kinds.map(([apiVersion, kind]) => api.list(apiVersion, kind))));
+    await Promise.all(this.#topology.workers.map((node) => dropOldImages(node.container, this.#built.images, used)));
   }
 
   async #finish(pki: LabPki): Promise<Lab> {

@@ -40,9 +40,45 @@ export async function importImages(
   return lacking;
 }
 
-/** Removes the lab's images that a node no longer needs; the cache has them if they are ever asked for again. */
-export async function dropOldImages(container: string, images: Record<ImageName, BuiltImage>): Promise<void> {
+/** A name in containerd's image list and what it stands for. */
+export interface NodeImage {
+  ref: string;
+  digest: string;
+}
+
+/** Parses `ctr images ls`. */
+export function parseNodeImages(text: string): NodeImage[] {
+  return text.split('\n').flatMap((line) => {
+    const [ref, , digest] = line.split(/\s+/);
+    return ref && digest?.startsWith('sha256:') ? [{ ref, digest }] : [];
+  });
+}
+
+/**
+ * The names to remove from a node: of the lab's images, those that are neither `wanted` nor mentioned in `used`, and the
+ * names by digest that containerd's CRI gave to the same images, without which they would not be freed.
+ */
+export function unneeded(images: readonly NodeImage[], wanted: ReadonlySet<string>, used: string): string[] {
+  const named = images.filter(({ ref }) => ref.startsWith(repository));
+  const old = named.filter(({ ref }) => !wanted.has(ref) && !used.includes(`"${ref}"`));
+  const kept = new Set(named.filter((image) => !old.includes(image)).map(({ digest }) => digest));
+  const freed = new Set(old.map(({ digest }) => digest).filter((digest) => !kept.has(digest)));
+  const byDigest = images.filter(({ ref, digest }) => ref.startsWith('sha256:') && freed.has(digest));
+  return [...old, ...byDigest].map(({ ref }) => ref);
+}
+
+/**
+ * Removes the lab's images that a node no longer needs. `used` is the JSON of everything that may name an image: a
+ * Cluster goes on with the image it was made with.
+ */
+export async function dropOldImages(
+  container: string,
+  images: Record<ImageName, BuiltImage>,
+  used: () => Promise<string>,
+): Promise<void> {
   const wanted = new Set(workerImages.map((name) => images[name].ref));
-  const old = [...(await imagesOn(container))].filter((ref) => !wanted.has(ref));
+  if ([...(await imagesOn(container))].every((ref) => wanted.has(ref))) return;
+  const listed = parseNodeImages(await execInContainer(container, ['ctr', '-n', 'k8s.io', 'images', 'ls']));
+  const old = unneeded(listed, wanted, await used());
   if (old.length > 0) await execInContainer(container, ['ctr', '-n', 'k8s.io', 'images', 'rm', ...old]);
 }

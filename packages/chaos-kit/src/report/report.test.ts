@@ -61,6 +61,7 @@ function ledger(change: Partial<LedgerReport> = {}): LedgerReport {
     lost: [],
     zeroLossClaim: { allowed: true, reason: 'sync' },
     durability: [],
+    failures: [{ reason: 'info: ECONNRESET read ECONNRESET', count: 8 }],
     timelines: [1, 2],
     notes: [],
     ...change,
@@ -215,6 +216,7 @@ describe('summary', () => {
     );
     expect(text).toContain('✗ FAIL');
     expect(text).toContain('1 190 acknowledged, 3 lost');
+    expect(text).toContain('8 × info: ECONNRESET');
     expect(text).toContain('→ ledger: 3 acknowledged writes are lost');
     expect(text).toContain('HEALING FAILED heal: delete networkchaos/x: timed out');
     expect(text).toContain('? INCONCLUSIVE');

@@ -116,6 +116,8 @@ export const ledgerReportSchema = z.object({
       acknowledged: z.number().int(),
     }),
   ),
+  /** Why writes failed or stayed unknown, most frequent first, at most 10. */
+  failures: z.array(z.object({ reason: z.string(), count: z.number().int() })),
   /** PostgreSQL timelines that acknowledged writes. */
   timelines: z.array(z.number().int()),
   notes: z.array(z.string()),

@@ -62,6 +62,12 @@ function renderExperiment(experiment: ExperimentReport, paint: Paint): string[] 
   }
   const ledger = writes(experiment);
   if (ledger !== '') lines.push(`   writes  ${experiment.ledger?.counts.lost ? paint('red', ledger) : ledger}`);
+  // Of interest only when something is wrong: each failover makes some writes fail.
+  if (experiment.verdict !== 'pass') {
+    for (const { reason, count } of experiment.ledger?.failures.slice(0, 3) ?? []) {
+      lines.push(`           ${formatCount(count)} × ${reason.split('\n')[0] ?? ''}`);
+    }
+  }
   for (const run of experiment.runs) lines.push(`   service ${numbers(run)}`);
   if (experiment.phases.length > 0) lines.push(`   phases  ${renderPhases(experiment.phases)}`);
   for (const finding of experiment.findings) {

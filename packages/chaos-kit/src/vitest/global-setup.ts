@@ -4,14 +4,13 @@ import { join } from 'node:path';
 import { rmSync, writeFileSync } from 'node:fs';
 import type { TestProject } from 'vitest/node';
 import { RunLogWriter } from '../report/run-log.ts';
-import { connectRun } from './connect-run.ts';
 import type { RunConnection } from './connect-run.ts';
+import { InterruptedError } from './interrupted-error.ts';
 import { assertNodeVersion } from './node-version.ts';
 import { projectOptionsKey, runContextKey } from './provided.ts';
-import { hurryMarkerPath, reportFolder, runLogName } from './run-files.ts';
+import { hurryMarkerPath, reportFolder, runLogName, stopMarkerPath } from './run-files.ts';
 import { runSeed } from './seeds.ts';
 import { SignalPolicy } from './signals.ts';
-import type { EndingSignal } from './signals.ts';
 import { assertNoWatch } from './watch-mode.ts';
 
 // Longest that healing may take once someone asked for nothing but healing, before the process ends all the same.
@@ -37,13 +36,16 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const seed = runSeed(project.vitest.config.sequence.seed);
   const runId = randomUUID();
   const runLogPath = join(project.vitest.createReport(reportFolder).root, runLogName);
-  rmSync(hurryMarkerPath(runLogPath), { force: true });
+  const markers = { hurry: hurryMarkerPath(runLogPath), stop: stopMarkerPath(runLogPath) };
+  removeAll(Object.values(markers));
   const log = new RunLogWriter(runLogPath);
   const stopping = new AbortController();
-  const signals = takeOverSignals(project, { log, stopping, hurryMarker: hurryMarkerPath(runLogPath) });
+  const signals = takeOverSignals(project, { log, stopping, markers });
   let connection: RunConnection | undefined;
   try {
     if (options.cluster === 'auto') {
+      // Loaded only when it is needed: with the Kubernetes client comes half a second and 100 MB.
+      const { connectRun } = await import('./connect-run.ts');
       connection = await connectRun({
         root: project.config.root,
         runId,
@@ -73,7 +75,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   });
   return async () => {
     signals.dispose();
-    rmSync(hurryMarkerPath(runLogPath), { force: true });
+    removeAll(Object.values(markers));
     await connection?.close();
     if (connection?.cluster.isLab) {
       project.vitest.logger.log(
@@ -85,19 +87,22 @@ export default async function setup(project: TestProject): Promise<() => Promise
 
 function takeOverSignals(
   project: TestProject,
-  o: { log: RunLogWriter; stopping: AbortController; hurryMarker: string },
+  o: { log: RunLogWriter; stopping: AbortController; markers: { hurry: string; stop: string } },
 ): SignalPolicy {
   const policy = new SignalPolicy({
     onCancel: (signal) => {
       process.exitCode = 128 + constants.signals[signal];
       o.log.write({ type: 'interrupted', signal });
+      writeFileSync(o.markers.stop, signal);
       o.stopping.abort(new InterruptedError(signal));
+      // Once only: a second cancel makes vitest kill the workers.
       project.vitest.cancelCurrentRun('keyboard-input').catch((error: unknown) => {
+        if (error instanceof InterruptedError) return;
         project.vitest.logger.error(` chaos: the run could not be cancelled: ${String(error)}`);
       });
     },
     onHurry: (signal) => {
-      writeFileSync(o.hurryMarker, signal);
+      writeFileSync(o.markers.hurry, signal);
       setTimeout(() => policy.force(signal), hurryLimitMs).unref();
     },
     onForce: (signal) => {
@@ -107,12 +112,6 @@ function takeOverSignals(
   return policy;
 }
 
-/** Why a run that was stopped by a signal did not go on. */
-export class InterruptedError extends Error {
-  override readonly name = 'InterruptedError';
-  readonly code = 'INTERRUPTED';
-
-  constructor(signal: EndingSignal) {
-    super(`stopped by ${signal}`);
-  }
+function removeAll(paths: readonly string[]): void {
+  for (const path of paths) rmSync(path, { force: true });
 }

@@ -6,6 +6,7 @@ import type { ChaosConfig } from '../config/chaos-config.ts';
 import { loadChaosConfig } from '../config/load-config.ts';
 import { RunLogWriter } from '../report/run-log.ts';
 import { holderIdentity } from '../safety/run-lock.ts';
+import { assertNotStopped } from './interrupted-error.ts';
 import type { ChaosRunContext } from './provided.ts';
 
 /** A spec needs a cluster in a project that was told to connect to none. */
@@ -35,13 +36,14 @@ export function configOf(run: ChaosRunContext): Promise<ChaosConfig> {
 /**
  * The cluster of a profile, ready to be broken. One that this worker has used before is used again when it proves healthy.
  *
- * @throws {NoClusterError}, and everything that `createOrReuseCluster` throws: unknown profile, guard, lock, no cluster in time.
+ * @throws {InterruptedError}, {NoClusterError}, and everything that `createOrReuseCluster` throws: unknown profile, guard, lock, no cluster in time.
  */
 export async function provisionCluster(
   run: ChaosRunContext,
   profile: string,
   signal: AbortSignal,
 ): Promise<ClusterUnderTest> {
+  assertNotStopped(run.runLogPath);
   if (!run.cluster) throw new NoClusterError();
   const { kubeconfig, context, labKubeSystemUid } = run.cluster;
   const log = new RunLogWriter(run.runLogPath);

@@ -8,3 +8,8 @@ export const runLogName = 'run.jsonl';
 export function hurryMarkerPath(runLogPath: string): string {
   return `${runLogPath}.hurry`;
 }
+
+/** Beside the run log: its existence tells workers to begin nothing any more. Holds the name of the signal. */
+export function stopMarkerPath(runLogPath: string): string {
+  return `${runLogPath}.stop`;
+}

@@ -4,6 +4,7 @@ import type { ChaosConfig } from '../config/chaos-config.ts';
 import type { EngineRegistry } from '../engines/registry.ts';
 import type { EngineWish } from '../engines/select-engine.ts';
 import { Experiment } from '../experiment/experiment.ts';
+import { ExperimentOverError } from '../experiment/experiment-error.ts';
 import type { ExperimentSubject } from '../experiment/subject.ts';
 import type { LedgerVerification } from '../ledger/index.ts';
 import { RunLogWriter } from '../report/run-log.ts';
@@ -11,6 +12,7 @@ import type { ExperimentStart } from '../report/run-log.ts';
 import type { ExperimentReport } from '../report/schema.ts';
 import { bindLedger } from './bound-ledger.ts';
 import type { LossBound } from './bound-ledger.ts';
+import { assertNotStopped } from './interrupted-error.ts';
 import { judgeLoss } from './judge-loss.ts';
 import { markEnded, markOpen } from './open-sessions.ts';
 import { hurryMarkerPath } from './run-files.ts';
@@ -56,6 +58,7 @@ export class Session {
   #experiment: Experiment | undefined;
   #ticker: NodeJS.Timeout | undefined;
   #accepted: LossBound | undefined;
+  #ended = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -89,8 +92,15 @@ export class Session {
   async open(): Promise<void> {
     const { startLedger, signal, cluster, engines, engine, config, name, seed, runId } = this.#options;
     signal.throwIfAborted();
+    assertNotStopped(this.#options.runLogPath);
     markOpen(this);
-    this.#ledger = await startLedger?.({ seed, signal });
+    const ledger = await startLedger?.({ seed, signal });
+    if (this.#ended) {
+      // The test ran out of time meanwhile, and nobody would end what begins now.
+      await ledger?.[Symbol.asyncDispose]();
+      throw new ExperimentOverError(`the test "${name}" has ended`);
+    }
+    this.#ledger = ledger;
     const experiment = new Experiment({
       name,
       cluster,
@@ -129,6 +139,7 @@ export class Session {
    * @throws {AggregateError} when something could not be healed, or the verdict is not what it must be and the test itself did not say so.
    */
   async finish(test: TestOutcome): Promise<ExperimentReport | undefined> {
+    this.#ended = true;
     const experiment = this.#experiment;
     const problems: unknown[] = [];
     const attempt = async (step: () => Promise<void>): Promise<void> => {

@@ -22,12 +22,6 @@ import type { TestOutcome } from './test-findings.ts';
 /** The workload of a test: options of its ledger, or `'none'` to run without one. */
 export type Workload = Omit<LedgerOptions, 'seed' | 'expectSync'> | 'none';
 
-/** A `withX` function that knows its experiment already. */
-export type BoundFault<F> =
-  F extends FaultFixture<infer S extends OptionsSchema>
-    ? (options: FaultOptions<S>, body: FaultBody) => Promise<ExperimentRun>
-    : never;
-
 // Healing, a cluster that comes back and the final read, each with its own limit; this one only catches what hangs for good.
 const finishLimitMs = 20 * 60_000;
 
@@ -59,6 +53,8 @@ export const test = base
   .extend('session', async ({ task, signal, onTestFinished, cluster, profile, engine, engines, startLedger }) => {
     const run = inject(runContextKey);
     const repeat = task.result?.repeatCount ?? 0;
+    // Of earlier repeats of this test, which vitest keeps.
+    const formerErrors = task.result?.errors?.length ?? 0;
     const name = task.fullTestName ?? task.name;
     const session = new Session({
       name,
@@ -77,7 +73,7 @@ export const test = base
     });
     // Before anything is started: a hook of the test runs even when this fixture throws or times out, its own cleanup does not.
     onTestFinished(async (context) => {
-      const report = await session.finish(outcomeOf(context));
+      const report = await session.finish(outcomeOf(context, formerErrors));
       if (report) context.task.meta.chaos = { id: report.id, verdict: report.verdict, runs: report.runs };
     }, finishLimitMs);
     await session.open();
@@ -110,12 +106,12 @@ function ledgerStarter(cluster: ClusterUnderTest, workload: Workload): StartLedg
     });
 }
 
-function outcomeOf({ task, signal }: TestContext): TestOutcome {
+function outcomeOf({ task, signal }: TestContext, formerErrors: number): TestOutcome {
   const reason: unknown = signal.reason;
   return {
     failed: task.result?.state === 'fail',
     // vitest's name for a run that is cancelled; a test out of time has another one.
     cancelled: signal.aborted && reason instanceof Error && reason.name === 'TestRunAbortError',
-    errors: (task.result?.errors ?? []).map(({ name, message }) => ({ name, message })),
+    errors: (task.result?.errors ?? []).slice(formerErrors).map(({ name, message }) => ({ name, message })),
   };
 }

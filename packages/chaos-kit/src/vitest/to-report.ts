@@ -97,6 +97,7 @@ function ledgerReport(verification: LedgerVerification, startMs: number): Ledger
       fsync,
       acknowledged,
     })),
+    failures: verification.failures.slice(0, 10).map(({ reason, count }) => ({ reason, count })),
     timelines: [...timelines],
     notes: [...notes],
   };

@@ -1,4 +1,7 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ExperimentReport } from '../../src/report/schema.ts';
 import { runVitest } from './support/run-vitest.ts';
 import type { InlineRun } from './support/run-vitest.ts';
@@ -26,6 +29,11 @@ const specs = {
         expect.soft(run).toHavePromoted(1);
         expect.soft(run).toHaveConvergedWithin(0);
       });
+      let round = 0;
+      test('fail once', { repeats: 1 }, async ({ withFileBroken }) => {
+        const run = await withFileBroken({}, () => {});
+        expect(run).toHavePromoted(round++ === 0 ? 1 : 0);
+      });
       test('are broken while one looks', async ({ cluster, withFileBroken }) => {
         await withFileBroken({}, () => expect(cluster).toBeHealthy());
       });
@@ -44,6 +52,13 @@ const specs = {
     test('comes late', { timeout: 300 }, async ({ withFileBroken }) => {
       await new Promise((resolve) => setTimeout(resolve, 800));
       await withFileBroken({ id: 'late' }, () => {});
+    });
+    describe('slow ledger', () => {
+      test.override('startLedger', ({ script: _ }) => async () => {
+        await new Promise((resolve) => setTimeout(resolve, 700));
+        return { [Symbol.asyncDispose]: async () => console.log('the late ledger is gone') };
+      });
+      test('starts late', { timeout: 300 }, async ({ chaos }) => { void chaos; });
     });
     test('goes on meanwhile', () => new Promise((resolve) => setTimeout(resolve, 1000)));`,
 
@@ -131,10 +146,14 @@ const specs = {
 };
 
 let run: InlineRun;
+const folder = mkdtempSync(join(tmpdir(), 'chaos-kit-summary-'));
+const stepSummary = join(folder, 'summary.md');
+
+afterAll(() => rmSync(folder, { recursive: true }));
 
 beforeAll(async () => {
   // The files in this order: the one that breaks something for good is the last.
-  run = await runVitest(specs, { sequence: Object.keys(specs) });
+  run = await runVitest(specs, { sequence: Object.keys(specs), env: { GITHUB_STEP_SUMMARY: stepSummary } });
 }, 120_000);
 
 function experiment(name: string): ExperimentReport | undefined {
@@ -171,6 +190,12 @@ describe('a chaos spec', () => {
     });
   });
 
+  test('has a line in the summary of a CI job', () => {
+    const text = readFileSync(stepSummary, 'utf8');
+    expect(text).toContain('| pass | files > come back | sync | kubernetes | 500 | 0 | 40 ms | 50 ms | ok |');
+    expect(text).toContain('| FAILED |');
+  });
+
   test('that goes over its budgets fails on each', () => {
     expect(experiment('files > break budgets')?.findings.map((finding) => finding.reason.split('\n')[0])).toEqual([
       'writes came back after 40 ms, budget 39 ms',
@@ -185,6 +210,15 @@ describe('a chaos spec', () => {
     });
   });
 
+  test('that is repeated is judged each time by itself, with a seed of its own', () => {
+    const rounds = run.report?.experiments.filter((each) => each.name === 'files > fail once') ?? [];
+    expect(rounds.map((round) => [round.verdict, round.findings.length])).toEqual([
+      ['fail', 1],
+      ['pass', 0],
+    ]);
+    expect(new Set(rounds.map((round) => round.seed)).size).toBe(2);
+  });
+
   test('that runs out of time is healed', () => {
     expect(experiment('hangs in the body')).toMatchObject({
       verdict: 'aborted',
@@ -197,6 +231,8 @@ describe('a chaos spec', () => {
   test('cannot break anything once nobody waits for it', () => {
     expect(experiment('comes late')).toMatchObject({ verdict: 'aborted', faults: [] });
     expect(run.output).toContain('✓ goes on meanwhile');
+    expect(experiment('slow ledger > starts late')).toBeUndefined();
+    expect(run.output).toContain('the late ledger is gone');
   });
 
   test('says loudly what could not be undone, and undoes the rest', () => {

@@ -1,10 +1,12 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { runVitest, until } from './support/run-vitest.ts';
 
 const head = `import { describe, expect, test } from './kit.ts';\n`;
 const timeout = 60_000;
 
-describe('a signal', () => {
+describe.concurrent('a signal', () => {
   const spec = {
     'a.chaos.ts': `${head}
       test('holds', { timeout: 30_000 }, async ({ withFileBroken }) => {
@@ -58,6 +60,27 @@ describe('a signal', () => {
     expect(run.report?.experiments).toMatchObject(aborted);
   });
 
+  test('that comes while a worker is still starting keeps its specs from starting', { timeout }, async () => {
+    const run = await runVitest(
+      {
+        'a.chaos.ts': `${head}
+          test('breaks', async ({ withFileBroken }) => {
+            await withFileBroken({}, () => new Promise((resolve) => setTimeout(resolve, 20_000)));
+          });`,
+      },
+      {
+        during: async ({ child, folder }) => {
+          // Written at the end of the global setup.
+          await until('the run', () => existsSync(join(folder, '.vitest/chaos-kit/run.jsonl')));
+          child.kill('SIGINT');
+        },
+      },
+    );
+    expect(run.output).not.toContain('break a');
+    expect(run).toMatchObject({ broken: [], report: undefined });
+    expect(run.code).toBeGreaterThan(0);
+  });
+
   test('a second request skips everything but healing', { timeout }, async () => {
     const run = await runVitest(
       {
@@ -86,7 +109,7 @@ describe('a signal', () => {
   });
 });
 
-describe('a worker', () => {
+describe.concurrent('a worker', () => {
   test('that is killed leaves an aborted experiment in the report', { timeout }, async () => {
     const run = await runVitest({
       'a.chaos.ts': `${head}
@@ -102,7 +125,7 @@ describe('a worker', () => {
   });
 });
 
-describe('vitest', () => {
+describe.concurrent('vitest', () => {
   test('is refused in watch mode', { timeout }, async () => {
     const run = await runVitest(
       { 'a.chaos.ts': `${head}test('runs', async ({ withFileBroken }) => { await withFileBroken({}, () => {}); });` },
