@@ -16,6 +16,7 @@ import { checkLabName, defaultLabName } from './lab-name.ts';
 import { detachLoopDevices, labLoopDevices } from './loop-devices.ts';
 import { found, missing, poll } from './poll.ts';
 import { silentProgress } from './progress.ts';
+import { knownSlot } from './slot.ts';
 import { StateDir } from './state-dir.ts';
 import { topologyOf } from './topology.ts';
 
@@ -27,7 +28,6 @@ export async function down(options: LabOptions = {}): Promise<void> {
   const name = checkLabName(options.name ?? defaultLabName);
   const progress = options.progress ?? silentProgress;
   const state = new StateDir(name);
-  const topology = topologyOf(name, (await state.readRecord())?.slot ?? 0);
   await ensureHost({ progress, need: ['docker'] });
   await withLabLock(
     `chaos-lab down ${name}`,
@@ -35,11 +35,11 @@ export async function down(options: LabOptions = {}): Promise<void> {
       const containers = (await labContainers()).filter((container) => container.lab === name);
       if (containers.length > 0) {
         await progress.step('remove nodes', async () => {
-          const workers = containers.filter((one) => one.responsive && one.name !== topology.controlPlane.container);
           await Promise.all(
-            workers.map(async (worker) => {
+            containers.map(async ({ name: container, responsive }) => {
+              if (!responsive) return;
               // A volume that cannot be unmounted goes with its container; it is only cleaner this way.
-              await execInContainer(worker.name, ['/usr/local/lib/lab/volume', 'unmount-all'], {
+              await execInContainer(container, ['/usr/local/lib/lab/volume', 'unmount-all'], {
                 timeoutMs: 10_000,
               }).catch(() => undefined);
             }),
@@ -50,9 +50,12 @@ export async function down(options: LabOptions = {}): Promise<void> {
       await removeVolumes(await labVolumes(name));
       const loops = await labLoopDevices(name);
       if (loops.length > 0) await progress.step('detach loop devices', () => waitForLoops(name));
-      await removeRoutes(topology, undefined);
-      const network = (await dockerNetworks()).find((one) => one.name === topology.network && one.lab === name);
-      if (network) await progress.step('remove network', () => docker(['network', 'rm', topology.network]));
+      const networks = await dockerNetworks();
+      const slot = knownSlot({ lab: name, record: await state.readRecord(), networks });
+      if (slot !== undefined) await removeRoutes(topologyOf(name, slot));
+      for (const network of networks.filter(({ lab }) => lab === name)) {
+        await progress.step('remove network', () => docker(['network', 'rm', network.name]));
+      }
       await state.remove();
     },
     { signal: options.signal, onWait: (holder) => progress.note(`waiting for ${holder}, which is changing the lab`) },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkNetworks, labRoutes, lackingRoutes, parseRoutes } from './host-network.ts';
+import { checkNetworks, labRoutes, lackingRoutes, ownRoutes, parseRoutes } from './host-network.ts';
 import type { DockerNetwork } from './docker.ts';
 import { topologyOf } from './topology.ts';
 
@@ -69,4 +69,17 @@ describe('networks of the host', () => {
   test('that are wider than ours leave ours alone', () => {
     expect(check('10.0.0.0/8 via 10.8.0.1 dev tun0', [])).not.toThrow();
   });
+});
+
+test('a lab removes its own routes only, never those of another one or of something else with the same addresses', () => {
+  const routes = parseRoutes(
+    [
+      '10.244.1.0/24 via 172.31.0.11 dev labbr0',
+      '10.244.2.0/24 via 192.168.1.1 dev eth0',
+      '10.243.1.0/24 via 172.30.0.11 dev labbr1',
+    ].join('\n'),
+  );
+  expect(ownRoutes(topology, routes).map(({ destination }) => destination)).toEqual(['10.244.1.0/24']);
+  expect(ownRoutes(topologyOf('two', 1), routes).map(({ destination }) => destination)).toEqual(['10.243.1.0/24']);
+  expect(ownRoutes(topologyOf('three', 2), routes)).toEqual([]);
 });

@@ -127,14 +127,23 @@ export async function ensureRoutes(topology: Topology, image: string): Promise<n
   return lacking.length;
 }
 
-/** Removes the lab's routes from the host. They go by themselves with the bridge; this is for a bridge that stays. */
-export async function removeRoutes(topology: Topology, image: string | undefined): Promise<void> {
-  const routes = await hostRoutes();
-  for (const { destination, via } of labRoutes(topology)) {
-    if (routes.some((route) => route.destination === destination && route.via === via)) {
-      await hostCommand(['ip', 'route', 'del', destination, 'via', via], image);
-    }
-  }
+/**
+ * Removes the lab's routes from the host, and nobody else's: only those through the lab's own bridge. They go by
+ * themselves with the bridge, so that a process that may not change routes leaves them to that.
+ */
+export async function removeRoutes(topology: Topology): Promise<void> {
+  const own = ownRoutes(topology, await hostRoutes());
+  for (const { destination, via } of own) await hostCommand(['ip', 'route', 'del', destination, 'via', via], undefined);
+}
+
+/** The routes of the host that are this lab's. */
+export function ownRoutes(topology: Topology, routes: readonly HostRoute[]): HostRoute[] {
+  const wanted = labRoutes(topology);
+  return routes.filter(
+    (route) =>
+      route.device === topology.bridge &&
+      wanted.some(({ destination, via }) => destination === route.destination && via === route.via),
+  );
 }
 
 // Whoever may use Docker may also change the host's network, by a container in the host's network namespace.

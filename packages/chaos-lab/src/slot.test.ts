@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { chooseTopology } from './slot.ts';
+import { chooseTopology, knownSlot } from './slot.ts';
 import { newRecord } from './state-dir.ts';
 import { topologyOf } from './topology.ts';
 import type { DockerNetwork } from './docker.ts';
@@ -48,4 +48,12 @@ test('when all are taken the last refusal is told', () => {
   expect(() => chooseTopology({ lab: 'one-more', ...nothing, networks })).toThrow(
     expect.objectContaining({ code: 'OTHER_LAB' }),
   );
+});
+
+test('a lab that was never made owns no networks, least of all those of the default lab', () => {
+  const networks = [networkOf('cnpg-chaos', 0), networkOf('two', 1)];
+  expect(knownSlot({ lab: 'never', record: undefined, networks })).toBeUndefined();
+  expect(knownSlot({ lab: 'never', record: newRecord('never'), networks })).toBeUndefined();
+  expect(knownSlot({ lab: 'two', record: undefined, networks })).toBe(1);
+  expect(knownSlot({ lab: 'cnpg-chaos', record: undefined, networks: [] })).toBe(0);
 });

@@ -13,6 +13,21 @@ export interface SlotInput {
   networks: readonly DockerNetwork[];
 }
 
+const otherSlots = Array.from({ length: slotCount - 1 }, (_, index) => index + 1);
+
+/**
+ * Which networks a lab has: the one of the default name always has the first ones, any other those of its record or of
+ * its Docker network. Undefined when nothing tells: then it has none, and must not be taken for the owner of any.
+ */
+export function knownSlot({ lab, record, networks }: Omit<SlotInput, 'routes'>): number | undefined {
+  if (lab === defaultLabName) return 0;
+  if (record && record.slot > 0) return record.slot;
+  const subnets = networks.filter((network) => network.lab === lab).flatMap((network) => network.subnets);
+  return otherSlots.find((slot) =>
+    subnets.some((subnet) => overlaps(parseCidr(subnet), parseCidr(topologyOf(lab, slot).subnet))),
+  );
+}
+
 /**
  * The topology of a lab on this host. A lab keeps its networks; the one of the default name always has the first ones,
  * any other gets the first that are free. Throws {@link LabError} `OTHER_LAB` or `SUBNET_IN_USE` when somebody else has them.
@@ -23,16 +38,10 @@ export function chooseTopology({ lab, record, routes, networks }: SlotInput): To
     checkNetworks(topology, routes, networks);
     return topology;
   };
-  if (lab === defaultLabName) return checked(0);
-  if (record) return checked(record.slot);
-  const own = networks.find((network) => network.lab === lab);
-  const slots = Array.from({ length: slotCount - 1 }, (_, index) => index + 1);
-  const used = slots.find((slot) =>
-    own?.subnets.some((subnet) => overlaps(parseCidr(subnet), parseCidr(topologyOf(lab, slot).subnet))),
-  );
-  if (used !== undefined) return checked(used);
+  const known = knownSlot({ lab, record, networks });
+  if (known !== undefined) return checked(known);
   let refused: unknown;
-  for (const slot of slots) {
+  for (const slot of otherSlots) {
     try {
       return checked(slot);
     } catch (error) {

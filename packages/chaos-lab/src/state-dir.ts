@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -59,8 +59,10 @@ export class StateDir {
     await mkdir(this.path, { recursive: true, mode: 0o700 });
   }
 
+  /** Removes the lab's files, and the folder of all labs when this was the last one. */
   async remove(): Promise<void> {
     await rm(this.path, { recursive: true, force: true });
+    await rmdir(labsDir()).catch(() => undefined); // stays while another lab is in it
   }
 
   /** The record, or undefined when there is none or it was written by another version of this package. */

@@ -85,7 +85,13 @@ async function left(): Promise<string[]> {
   return (await traces()).filter((line) => !before.includes(line) && marks.some((mark) => line.includes(mark)));
 }
 
-await down({ name });
+await down({ name }); // of an earlier run
+const routes = await run(['ip', '-4', 'route']);
+await check('a lab that is not there takes nothing from another one', async () => {
+  await down({ name: 'lab-check-never' });
+  assert.equal(await run(['ip', '-4', 'route']), routes);
+  return undefined;
+});
 const before = await traces();
 /** What the lab's traces on this host can be known by: another lab may come and go meanwhile. */
 const marks = [name, 'taken-'];
