@@ -8,6 +8,8 @@ export interface LabContainer {
   name: string;
   lab: string;
   nodeKey: string;
+  /** Reference of its image. */
+  image: string;
   running: boolean;
   /** False while it is paused. */
   responsive: boolean;
@@ -24,7 +26,7 @@ export interface DockerNetwork {
 interface InspectedContainer {
   Id: string;
   Name: string;
-  Config: { Labels: Record<string, string> | null };
+  Config: { Image: string; Labels: Record<string, string> | null };
   State: { Running: boolean; Paused: boolean };
 }
 
@@ -54,6 +56,7 @@ export async function labContainers(): Promise<LabContainer[]> {
     name: one.Name.replace(/^\//, ''),
     lab: one.Config.Labels?.[labLabel] ?? '',
     nodeKey: one.Config.Labels?.[nodeKeyLabel] ?? '',
+    image: one.Config.Image,
     running: one.State.Running,
     responsive: one.State.Running && !one.State.Paused,
   }));

@@ -52,7 +52,7 @@ export async function down(options: LabOptions = {}): Promise<void> {
       if (loops.length > 0) await progress.step('detach loop devices', () => waitForLoops(name));
       const networks = await dockerNetworks();
       const slot = knownSlot({ lab: name, record: await state.readRecord(), networks });
-      if (slot !== undefined) await removeRoutes(topologyOf(name, slot));
+      if (slot !== undefined) await removeRoutes(topologyOf(name, slot), containers[0]?.image);
       for (const network of networks.filter(({ lab }) => lab === name)) {
         await progress.step('remove network', () => docker(['network', 'rm', network.name]));
       }

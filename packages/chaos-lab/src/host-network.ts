@@ -12,17 +12,31 @@ export interface HostRoute {
   via: string;
 }
 
-/** A route that the host needs to reach the lab. */
+/** A route that the host needs because of the lab. */
 export interface LabRoute {
   destination: string;
+  /** Address of a node, or {@link nowhere}. */
   via: string;
 }
+
+/**
+ * In place of a gateway: traffic to the lab ends here with an error when no better route is left, because a bridge or a
+ * node is gone. Otherwise what is meant for the lab would leave the host by its default gateway.
+ */
+export const nowhere = 'nowhere';
+
+/** Marks the lab's own unreachable routes, and makes every other route better. */
+const nowhereMetric = '9753';
 
 /** Routes by which the host reaches pods (through their node) and services (through the control plane, which masquerades). */
 export function labRoutes(topology: Topology): LabRoute[] {
   return [
     ...topology.workers.map((node) => ({ destination: node.podCidr ?? '', via: node.address })),
     { destination: topology.serviceNetwork, via: topology.controlPlane.address },
+    ...[topology.subnet, topology.podNetwork, topology.serviceNetwork].map((destination) => ({
+      destination,
+      via: nowhere,
+    })),
   ];
 }
 
@@ -34,7 +48,10 @@ export function parseRoutes(text: string): HostRoute[] {
       const index = words.indexOf(word);
       return index < 0 ? '' : (words[index + 1] ?? '');
     };
-    const [first = ''] = words;
+    const [first = '', second = ''] = words;
+    if (first === 'unreachable' && after('metric') === nowhereMetric) {
+      return [{ destination: second, device: '', via: nowhere }];
+    }
     if (!/^\d/.test(first)) return []; // default, blackhole, unreachable, …
     return [{ destination: first.includes('/') ? first : `${first}/32`, device: after('dev'), via: after('via') }];
   });
@@ -68,7 +85,7 @@ export function checkNetworks(
     }
   }
   for (const route of routes) {
-    if (route.device === topology.bridge) continue;
+    if (route.device === topology.bridge || route.via === nowhere) continue;
     const hit = wanted.find((own) => overlaps(parseCidr(own), parseCidr(route.destination)));
     // A wider route than ours is no collision: ours are more specific and win.
     if (hit === undefined || parseCidr(route.destination).bits < parseCidr(hit).bits) continue;
@@ -110,40 +127,43 @@ export async function ensureNetwork(topology: Topology): Promise<boolean> {
 
 /** The lab's routes that the host lacks. */
 export function lackingRoutes(topology: Topology, routes: readonly HostRoute[]): LabRoute[] {
-  return labRoutes(topology).filter(
-    (wanted) =>
-      !routes.some(
-        (have) => have.destination === wanted.destination && have.via === wanted.via && have.device === topology.bridge,
-      ),
-  );
+  return labRoutes(topology).filter((wanted) => !ownRoutes(topology, routes).some((have) => isSame(have, wanted)));
 }
 
 /** Adds the routes that the host lacks. Returns how many. `image` is used for the tool when this process is not root. */
 export async function ensureRoutes(topology: Topology, image: string): Promise<number> {
   const lacking = lackingRoutes(topology, await hostRoutes());
   for (const route of lacking) {
-    await hostCommand(['ip', 'route', 'replace', route.destination, 'via', route.via, 'dev', topology.bridge], image);
+    await hostCommand(['ip', 'route', 'replace', ...routeWords(topology, route)], image);
   }
   return lacking.length;
 }
 
 /**
- * Removes the lab's routes from the host, and nobody else's: only those through the lab's own bridge. They go by
- * themselves with the bridge, so that a process that may not change routes leaves them to that.
+ * Removes the lab's routes from the host, and nobody else's. `image` is used for the tool when this process is not root;
+ * without one they are left.
  */
-export async function removeRoutes(topology: Topology): Promise<void> {
-  const own = ownRoutes(topology, await hostRoutes());
-  for (const { destination, via } of own) await hostCommand(['ip', 'route', 'del', destination, 'via', via], undefined);
+export async function removeRoutes(topology: Topology, image: string | undefined): Promise<void> {
+  for (const route of ownRoutes(topology, await hostRoutes())) {
+    await hostCommand(['ip', 'route', 'del', ...routeWords(topology, route)], image);
+  }
 }
 
 /** The routes of the host that are this lab's. */
 export function ownRoutes(topology: Topology, routes: readonly HostRoute[]): HostRoute[] {
   const wanted = labRoutes(topology);
   return routes.filter(
-    (route) =>
-      route.device === topology.bridge &&
-      wanted.some(({ destination, via }) => destination === route.destination && via === route.via),
+    (route) => (route.device === topology.bridge || route.via === nowhere) && wanted.some((one) => isSame(one, route)),
   );
+}
+
+function isSame(a: LabRoute, b: LabRoute): boolean {
+  return a.destination === b.destination && a.via === b.via;
+}
+
+function routeWords(topology: Topology, { destination, via }: LabRoute): string[] {
+  if (via === nowhere) return ['unreachable', destination, 'metric', nowhereMetric];
+  return [destination, 'via', via, 'dev', topology.bridge];
 }
 
 // Whoever may use Docker may also change the host's network, by a container in the host's network namespace.

@@ -9,7 +9,16 @@ const keys = Object.fromEntries(topology.nodes.map(({ name }) => [name, 'new']))
 
 function container(node: string, change: Partial<LabContainer> = {}): LabContainer {
   const name = `cnpg-chaos-${node}`;
-  return { id: `id-${node}`, name, lab: 'cnpg-chaos', nodeKey: 'new', running: true, responsive: true, ...change };
+  return {
+    id: `id-${node}`,
+    name,
+    lab: 'cnpg-chaos',
+    nodeKey: 'new',
+    image: 'node',
+    running: true,
+    responsive: true,
+    ...change,
+  };
 }
 
 function record(nodes: string[] = topology.nodes.map(({ name }) => name)): LabRecord {

@@ -2,7 +2,10 @@ import { type ClusterProvider, ProviderError } from './provider.ts';
 
 type LabPackage = typeof import('@cnpg-chaos/chaos-lab');
 
-/** The local lab, started or found. Loaded only when it is asked for: its package is optional. */
+/**
+ * The local lab, started or found. Loaded only when it is asked for: its package is optional. It shows its steps on the
+ * terminal by itself unless `onProgress` takes them.
+ */
 export function labProvider(): ClusterProvider {
   return {
     name: 'lab',
@@ -11,7 +14,7 @@ export function labProvider(): ClusterProvider {
       const lab = await loadLab();
       const up = await lab.up({
         ...(signal === undefined ? {} : { signal }),
-        ...(onProgress === undefined ? {} : { progress: progressLines(lab, onProgress) }),
+        progress: onProgress === undefined ? new lab.TerminalProgress() : progressLines(lab, onProgress),
       });
       return {
         provider: 'lab',
