@@ -13,14 +13,13 @@ describe('defineChaosConfig', () => {
     const config = defineChaosConfig();
     expect(config).toMatchObject({ clusters: [], provider: 'auto', engine: 'auto', operatorNamespace: 'cnpg-system' });
     expect(config.chaosMesh).toEqual({ namespace: 'chaos-mesh' });
-    expect(config.budgets).toEqual({ recovery: 30_000, convergence: 120_000, writeGap: 30_000 });
+    expect(config.waits).toMatchObject({ effect: 30_000, recover: 300_000 });
   });
 
-  test('scales waits and leaves budgets alone', () => {
-    const config = defineChaosConfig({ waitScale: 3, waits: { steadyState: '1m30s' }, budgets: { recovery: '45s' } });
+  test('scales waits', () => {
+    const config = defineChaosConfig({ waitScale: 3, waits: { steadyState: '1m30s' } });
     expect(config.waits.steadyState).toBe(270_000);
     expect(config.waits.effect).toBe(90_000);
-    expect(config.budgets.recovery).toBe(45_000);
   });
 
   test('does not scale twice', () => {
@@ -29,16 +28,12 @@ describe('defineChaosConfig', () => {
   });
 
   test.each<[string, object, string]>([
-    [
-      'a duration without a unit',
-      { budgets: { recovery: '30' } },
-      'budgets.recovery: got "30", expected a duration such as "30s"',
-    ],
+    ['a duration without a unit', { waits: { undo: '30' } }, 'waits.undo: got "30", expected a duration such as "30s"'],
     ['a duration that is none', { waits: { effect: 'soon' } }, 'waits.effect: got "soon", expected a duration'],
     ['an unknown engine', { engine: 'gremlin' }, 'engine: got "gremlin", expected one of auto, kubernetes, chaos-mesh'],
     ['an unknown provider', { provider: 'kind' }, 'provider: got "kind", expected one of auto, lab, existing'],
     ['a field that does not exist', { retries: 3 }, 'retries: got 3, expected no such field'],
-    ['a nested field that does not exist', { budgets: { rto: '1s' } }, 'budgets.rto: got "1s", expected no such field'],
+    ['a nested field that does not exist', { waits: { rto: '1s' } }, 'waits.rto: got "1s", expected no such field'],
     [
       'a UID that is none',
       { clusters: [{ kubeSystemUid: 'staging', kubeconfig: 'k' }] },
@@ -60,8 +55,8 @@ describe('defineChaosConfig', () => {
   });
 
   test('lists every problem at once', () => {
-    const broken = { engine: 'x', budgets: { recovery: 'y' } } as unknown as ChaosConfigInput;
-    expect(() => defineChaosConfig(broken)).toThrow(/engine: [^]*budgets.recovery: /);
+    const broken = { engine: 'x', waits: { recover: 'y' } } as unknown as ChaosConfigInput;
+    expect(() => defineChaosConfig(broken)).toThrow(/engine: [^]*waits.recover: /);
   });
 });
 

@@ -90,7 +90,7 @@ export const chaosMatchers = {
     const claim = `writes back within ${formatDuration(budgetMs)}`;
     if (run.recoveryMs === undefined && run.writeGapMs === undefined)
       throw new InconclusiveError(claim, notMeasured(run));
-    return within('writes came back after', run.recoveryMs, budgetMs, ledgerDoubts(run));
+    return within('writes came back after', run.recoveryMs, budgetMs, run.doubts.writes);
   },
 
   /** @see ChaosMatchers.toHaveWriteGapWithin */
@@ -99,7 +99,7 @@ export const chaosMatchers = {
     const budgetMs = parseDuration(budget, { field: 'budget' });
     if (run.writeGapMs === undefined)
       throw new InconclusiveError(`write gap within ${formatDuration(budgetMs)}`, notMeasured(run));
-    return within('the longest time without an acknowledged write was', run.writeGapMs, budgetMs, ledgerDoubts(run));
+    return within('the longest time without an acknowledged write was', run.writeGapMs, budgetMs, run.doubts.writes);
   },
 
   /** @see ChaosMatchers.toHaveConvergedWithin */
@@ -119,9 +119,7 @@ export const chaosMatchers = {
     if (!Number.isInteger(count) || count < 0) {
       throw new TypeError(`toHavePromoted takes a whole number from 0 on, not ${String(count)}`);
     }
-    if (run.blind.some((stretch) => !Number.isFinite(stretch.toMs))) {
-      throw new InconclusiveError(`promoted ${count} times`, run.uncertain.slice(0, run.blind.length));
-    }
+    if (run.doubts.promotions.length > 0) throw new InconclusiveError(`promoted ${count} times`, run.doubts.promotions);
     const who = run.primaryBefore && run.primaryAfter ? `: ${run.primaryBefore} → ${run.primaryAfter}` : '';
     return {
       pass: run.promotions === count,
@@ -185,15 +183,8 @@ function within(
   };
 }
 
-// What makes the numbers of the ledger doubtful. The other doubts, one for each blind stretch of the watch on the Cluster,
-// come first in the list and do not concern them.
-function ledgerDoubts(run: ExperimentRun): readonly string[] {
-  return run.uncertain.slice(run.blind.length);
-}
-
 function notMeasured(run: ExperimentRun): readonly string[] {
-  const doubts = ledgerDoubts(run);
-  return doubts.length > 0 ? doubts : ['it was not measured: no ledger was running'];
+  return run.doubts.writes.length > 0 ? run.doubts.writes : ['it was not measured: no ledger was running'];
 }
 
 function describeBound(bound: LossBound): string {
