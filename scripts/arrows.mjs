@@ -42,7 +42,7 @@ export const rules = [
   },
   {
     from: /^packages\/chaos-kit\/src\/faults\//,
-    forbid: /^packages\/chaos-kit\/src\/(vitest|report)\//,
+    forbid: /^packages\/chaos-kit\/src\/(experiment|vitest|report)\//,
     why: 'vitest → experiment → faults → engines',
   },
   {

@@ -16,6 +16,7 @@ describe('import arrows', () => {
     ['packages/chaos-kit/src/ledger/a.ts', '../faults/b.ts'],
     ['packages/chaos-kit/src/engines/kubernetes/a.ts', '../../experiment/b.ts'],
     ['packages/chaos-kit/src/faults/a.ts', '../vitest/b.ts'],
+    ['packages/chaos-kit/src/faults/a.ts', '../experiment/b.ts'],
     ['suites/pod/a.chaos.ts', '../../packages/chaos-kit/src/index.ts'],
   ] as const)('%s may not import %s', ([file, specifier]) => {
     expect(violations(file, `import { x } from '${specifier}';`)).toHaveLength(1);
