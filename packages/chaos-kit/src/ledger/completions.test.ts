@@ -10,6 +10,7 @@ const completion = (endMs: number, over: Partial<Completion> = {}): Completion =
   sentMs: endMs - 1,
   endMs,
   origin: 1,
+  lsn: 0,
   ...over,
 });
 
@@ -23,7 +24,7 @@ describe('Completions', () => {
     expect(log.length).toBe(40_000);
     for (const i of [0, 1, 16_383, 16_384, 16_385, 39_999]) {
       const c = log.at(i);
-      expect(c).toMatchObject({ seq: i, writer: i % 256, outcome: outcomes[i % 4], endMs: i / 4, origin: 1 });
+      expect(c).toMatchObject({ seq: i, writer: i % 256, outcome: outcomes[i % 4], endMs: i / 4, origin: 1, lsn: 0 });
       expect(c.sentMs).toBeCloseTo(i / 4 - 1, 3);
       expect(c.dueMs).toBeCloseTo(i / 4 - 2, 3);
       expect(log.acknowledged(i)).toBe(i % 4 <= 1);

@@ -13,6 +13,8 @@ export interface Completion {
   readonly endMs: number;
   /** Index into the origins of the run; `NO_ORIGIN` when no server answered. */
   readonly origin: number;
+  /** WAL position at which the server began the row, a little before that of its commit; 0 when unknown. */
+  readonly lsn: number;
 }
 
 /** Origin of a write that no server acknowledged. */
@@ -24,6 +26,7 @@ const OUTCOMES = ['ok', 'ok-weak', 'fail', 'info'] as const satisfies readonly O
 
 class Chunk {
   readonly end = new Float64Array(CHUNK);
+  readonly lsn = new Float64Array(CHUNK);
   readonly service = new Float32Array(CHUNK);
   readonly queue = new Float32Array(CHUNK);
   readonly seq = new Uint32Array(CHUNK);
@@ -33,7 +36,7 @@ class Chunk {
 }
 
 /**
- * Every settled write of a run in the order of settling, 25 bytes each, in typed arrays of 16 384 entries: growing never
+ * Every settled write of a run in the order of settling, 33 bytes each, in typed arrays of 16 384 entries: growing never
  * copies, which would stall the event loop whose stalls we have to exclude.
  */
 export class Completions {
@@ -49,6 +52,7 @@ export class Completions {
     if (at === 0) this.#chunks.push(new Chunk());
     const chunk = this.#chunk(this.#length);
     chunk.end[at] = c.endMs;
+    chunk.lsn[at] = c.lsn;
     chunk.service[at] = c.endMs - c.sentMs;
     chunk.queue[at] = c.sentMs - c.dueMs;
     chunk.seq[at] = c.seq;
@@ -90,6 +94,7 @@ export class Completions {
       sentMs: this.sentMs(index),
       endMs: this.endMs(index),
       origin: chunk.origin[at] ?? NO_ORIGIN,
+      lsn: chunk.lsn[at] ?? 0,
     };
   }
 

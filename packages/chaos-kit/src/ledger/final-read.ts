@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CopyOut } from './copy-out.ts';
 import { LedgerError, errorReason } from './errors.ts';
+import { RowsWriter } from './history/rows-file.ts';
+import type { ReadFacts } from './history/rows-file.ts';
 import type { ResolvedLedgerOptions } from './options.ts';
 import type { Payloads } from './payload.ts';
 import type { RunRecord } from './run-record.ts';
@@ -9,18 +11,14 @@ import type { SessionFacts } from './session.ts';
 import { TOMBSTONE_WRITER, copySql, insertSql } from './table.ts';
 import { Tally } from './tally.ts';
 import { columnText } from './target.ts';
+import { readForks } from './timeline-forks.ts';
 import type { FinalInstance, FinalReader, LedgerTarget } from './target.ts';
 
 /** A complete read of the table from the primary, after everything that could still commit was ended. */
-export interface FinalRead {
+export interface FinalRead extends ReadFacts {
   readonly tally: Tally;
-  /** Who was read. */
-  readonly server: string;
-  readonly timeline: number;
-  /** Instances that could not be asked for sessions of ours, with the reason. */
-  readonly unreachable: readonly string[];
-  /** Sessions that had to be ended. */
-  readonly terminated: number;
+  /** Why its rows could not be stored, when they were to be. */
+  readonly notStored?: string | undefined;
 }
 
 /** What a final read needs to know of its run. */
@@ -30,6 +28,8 @@ export interface FinalReadContext {
   readonly options: ResolvedLedgerOptions;
   readonly record: RunRecord;
   readonly payloads: Payloads;
+  /** Directory of the history, in which the rows are kept too. */
+  readonly historyDir: string | undefined;
   /** Bound of the whole, retries included, in ms. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
@@ -69,20 +69,21 @@ async function attempt(context: FinalReadContext, deadlineMs: number, signal: Ab
   const { connectTimeoutMs, table } = options;
   const left = (): number => Math.max(1, deadlineMs - performance.now());
   const unreachable: string[] = [];
-  const writable: string[] = [];
+  const writable: FinalInstance[] = [];
   let terminated = 0;
   await Promise.all(
     (await final.instances(signal)).map(async (instance) => {
       try {
         terminated += await endSessions(instance, options, signal);
-        if (await acceptsWrites(instance, signal)) writable.push(instance.name);
+        if (await acceptsWrites(instance, signal)) writable.push(instance);
       } catch (error) {
         unreachable.push(`${instance.name}: ${errorReason(error)}`);
       }
     }),
   );
   if (writable.length > 1) {
-    throw new LedgerError('LEDGER_GUARD', `${writable.toSorted().join(' and ')} all accept writes: which to believe?`);
+    const names = writable.map(({ name }) => name).toSorted();
+    throw new LedgerError('LEDGER_GUARD', `${names.join(' and ')} all accept writes: which to believe?`);
   }
 
   const applicationName = finalApplicationName(options);
@@ -92,7 +93,7 @@ async function attempt(context: FinalReadContext, deadlineMs: number, signal: Ab
     assertRightServer(before, record);
     terminated += await endSessions({ name: before.server, admin: adminOf(session, left) }, options, signal);
 
-    const tombstoneSeq = record.tombstones++;
+    const tombstoneSeq = record.nextTombstone();
     const values = [TOMBSTONE_WRITER, tombstoneSeq, 0, 'tombstone'];
     const reply = await session.exchange({ text: insertSql(table), values }, Math.min(left(), options.opTimeoutMs));
     if (reply.completed !== 1 || reply.syncRepNotice) {
@@ -100,8 +101,10 @@ async function attempt(context: FinalReadContext, deadlineMs: number, signal: Ab
     }
 
     const tally = new Tally(record, payloads, tombstoneSeq);
+    using rows = context.historyDir === undefined ? undefined : new RowsWriter(context.historyDir);
+    const keep = rows === undefined ? undefined : rows.row.bind(rows);
     await session.query('begin isolation level repeatable read read only', left());
-    const copy = new CopyOut(copySql(table), (line) => tally.row(line));
+    const copy = new CopyOut(copySql(table), (line) => tally.row(line, keep));
     session.submit(copy);
     const timer = setTimeout(() => session.destroy('final read out of time'), left());
     await copy.done.finally(() => clearTimeout(timer));
@@ -117,7 +120,11 @@ async function attempt(context: FinalReadContext, deadlineMs: number, signal: Ab
         `the timeline changed from ${before.timeline} to ${after.timeline} during the read`,
       );
     }
-    return { tally, server: before.server, timeline: before.timeline ?? 0, unreachable, terminated };
+    const { server, timeline = 0 } = before;
+    const forks = await readForks(writable[0]?.admin, timeline, signal);
+    const facts = { table, server, timeline, unreachable, terminated, forks };
+    rows?.commit(facts);
+    return { ...facts, tally, notStored: rows?.problem };
   } finally {
     await session.close();
   }

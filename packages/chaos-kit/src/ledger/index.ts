@@ -16,6 +16,8 @@ export {
   LedgerStartError,
   LedgerTimeoutError,
 } from './errors.ts';
+export { HistoryError, HistoryWriteError } from './history/history-error.ts';
+export type { CheckResult } from './checkers/checker.ts';
 export { Ledger } from './ledger.ts';
 export type { LedgerProgress, LedgerWaitOptions } from './ledger.ts';
 export type { WriteGap, WriteRecovery } from './measure.ts';
@@ -25,4 +27,4 @@ export type { Origin, ReasonCount } from './run-record.ts';
 export type { Gap, LatencySummary } from './service-times.ts';
 export type { ForeignRow } from './tally.ts';
 export type { LedgerCounts, LedgerVerdict } from './verdict.ts';
-export type { LedgerVerification, LossByOrigin, LostWrite } from './verify.ts';
+export type { LedgerVerification, LossByOrigin, LostWrite } from './judge-run.ts';

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EventLoopMonitor } from '../observers/event-loop.ts';
 import { durabilityObjection } from './durability.ts';
+import { HistoryWriter } from './history/history-writer.ts';
 import { LedgerDurabilityError, LedgerError, LedgerStartError, LedgerTimeoutError, errorReason } from './errors.ts';
 import { finalApplicationName } from './final-read.ts';
+import type { LedgerVerification } from './judge-run.ts';
 import { measureRecovery, measureWriteGap } from './measure.ts';
 import type { MeasureContext, WriteGap, WriteRecovery } from './measure.ts';
 import { resolveLedgerOptions } from './options.ts';
@@ -18,7 +20,6 @@ import { createTableSql } from './table.ts';
 import { columnText } from './target.ts';
 import type { FinalReader, LedgerTarget } from './target.ts';
 import { verifyRun } from './verify.ts';
-import type { LedgerVerification } from './verify.ts';
 import { Writer } from './writer.ts';
 
 /** A live snapshot. */
@@ -61,6 +62,7 @@ export class Ledger implements AsyncDisposable {
   readonly startedAtMs = performance.now();
   readonly #target: LedgerTarget;
   readonly #record: RunRecord;
+  readonly #history: HistoryWriter | undefined;
   readonly #payloads: Payloads;
   readonly #abort: AbortController;
   readonly #eventLoop = new EventLoopMonitor();
@@ -70,12 +72,12 @@ export class Ledger implements AsyncDisposable {
   #stopping: Promise<void> | undefined;
   #stoppedAtMs: number | undefined;
   #verification: LedgerVerification | undefined;
-  #defect: unknown;
 
   private constructor(parts: LedgerParts) {
     this.options = parts.options;
     this.#target = parts.target;
     this.#record = parts.record;
+    this.#history = parts.history;
     this.#payloads = parts.payloads;
     this.#abort = parts.abort;
     this.#writers = parts.writers;
@@ -83,18 +85,24 @@ export class Ledger implements AsyncDisposable {
     this.#schedule = rate === 'closed' ? new ClosedLoop() : new OpenLoop(rate, maxBacklogMs);
     this.#running = this.#run();
     this.#abort.signal.addEventListener('abort', () => this.#issueNoMore(), { once: true });
+    if (this.#history === undefined) return;
+    this.#history.onFailure = () => this.#issueNoMore();
+    if (this.#history.failure !== undefined) this.#issueNoMore();
   }
 
   /**
    * Creates the table, opens every writer's connection, and begins to write.
-   * @throws LedgerOptionError, LedgerStartError (unreachable, standby, too old, table exists), LedgerDurabilityError (`expectSync`).
+   * @throws LedgerOptionError, HistoryWriteError (`historyDir`), LedgerStartError (unreachable, standby, too old, table exists), LedgerDurabilityError (`expectSync`).
    */
   static async start(target: LedgerTarget, options: LedgerOptions & { signal?: AbortSignal }): Promise<Ledger> {
     const resolved = resolveLedgerOptions(options);
     const abort = new AbortController();
     options.signal?.throwIfAborted();
     options.signal?.addEventListener('abort', () => abort.abort(options.signal?.reason), { once: true });
-    const record = new RunRecord(resolved.writers);
+    const { historyDir, about } = options;
+    const history =
+      historyDir === undefined ? undefined : HistoryWriter.create(historyDir, { options: resolved, about });
+    const record = new RunRecord(resolved.writers, history);
     const payloads = new Payloads(resolved.seed, resolved.payloadBytes);
     const context = {
       target,
@@ -115,10 +123,11 @@ export class Ledger implements AsyncDisposable {
       abort.abort();
       for (const writer of writers) writer.abandon('start failed');
       if (created) await dropTable(target, resolved).catch(() => undefined);
+      await history?.discard();
       if (error instanceof LedgerError) throw error;
       throw new LedgerStartError(`the ledger could not start: ${errorReason(error)}`, { cause: error });
     }
-    return new Ledger({ target, options: resolved, record, payloads, abort, writers });
+    return new Ledger({ target, options: resolved, record, history, payloads, abort, writers });
   }
 
   /** A live snapshot. */
@@ -203,12 +212,12 @@ export class Ledger implements AsyncDisposable {
       options: this.options,
       record: this.#record,
       payloads: this.#payloads,
+      historyDir: this.#history?.dir,
       timeoutMs: options.timeoutMs ?? 60_000,
       signal: options.signal ?? new AbortController().signal,
     };
     await observeStandbys(this.#target, this.#record, context.signal);
-    const doubts = this.#defect === undefined ? [] : [`a writer of the ledger broke: ${errorReason(this.#defect)}`];
-    this.#verification = await verifyRun(context, this.#schedule.dropped, doubts);
+    this.#verification = await verifyRun(context);
     return this.#verification;
   }
 
@@ -222,13 +231,18 @@ export class Ledger implements AsyncDisposable {
     const clean = found?.integrity === 'pass' && found.verdict !== 'fail';
     if (keepTable === 'never' || (keepTable === 'on-failure' && clean))
       await dropTable(this.#target, this.options).catch(() => undefined);
+    await this.#history?.close();
   }
 
   /** A writer that throws is a defect of ours: the run goes on with the others and cannot pass. */
   async #run(): Promise<void> {
     const runs = this.#writers.map((writer) => writer.run(this.#schedule));
-    const results = await Promise.allSettled(runs);
-    this.#defect = results.find((result) => result.status === 'rejected')?.reason;
+    for (const result of await Promise.allSettled(runs)) {
+      if (result.status === 'rejected')
+        this.#record.doubt(`a writer of the ledger broke: ${errorReason(result.reason)}`);
+    }
+    if (this.#history?.failure !== undefined) this.#record.doubt(this.#history.failure.message);
+    this.#record.drop(this.#schedule.dropped);
   }
 
   #issueNoMore(): void {
@@ -258,7 +272,8 @@ export class Ledger implements AsyncDisposable {
         const { acked, failed, unknown, inFlight, msSinceLastAck } = this.progress;
         const since = msSinceLastAck === undefined ? 'never' : `${(msSinceLastAck / 1000).toFixed(1)} s ago`;
         const state = `${acked} acknowledged (last ${since}), ${failed} failed, ${unknown} unknown, ${inFlight} in flight`;
-        throw new LedgerTimeoutError(what, elapsedMs, [state, ...top].join('; '));
+        const failure = this.#history?.failure?.message ?? [];
+        throw new LedgerTimeoutError(what, elapsedMs, [state, ...top].concat(failure).join('; '));
       }
       await sleep(pollMs, undefined, options.signal === undefined ? {} : { signal: options.signal });
     }
@@ -278,6 +293,7 @@ interface LedgerParts {
   readonly target: LedgerTarget;
   readonly options: ResolvedLedgerOptions;
   readonly record: RunRecord;
+  readonly history: HistoryWriter | undefined;
   readonly payloads: Payloads;
   readonly abort: AbortController;
   readonly writers: readonly Writer[];
@@ -342,7 +358,7 @@ async function observeStandbys(target: LedgerTarget, record: RunRecord, signal: 
     const streaming = columnText(row, 'streaming');
     const synchronous = columnText(row, 'synchronous');
     if (streaming === undefined || synchronous === undefined) return;
-    record.standbys.push({ atMs: performance.now(), streaming: Number(streaming), synchronous: Number(synchronous) });
+    record.observed({ atMs: performance.now(), streaming: Number(streaming), synchronous: Number(synchronous) });
   } catch {
     // the primary may be down; the settings in force for each write are what the claim rests on
   }

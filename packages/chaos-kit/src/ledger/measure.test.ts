@@ -14,7 +14,7 @@ function context(
     ...failures.map(({ sent, end }) => ({ outcome: 'info' as const, sentMs: sent, endMs: end })),
   ];
   for (const it of all.toSorted((a, b) => a.endMs - b.endMs)) {
-    log.push({ writer: 0, seq: 0, dueMs: it.sentMs, origin: 0, ...it });
+    log.push({ writer: 0, seq: 0, dueMs: it.sentMs, origin: 0, lsn: 0, ...it });
   }
   return { log, rate, eventLoop: { longestStallMs: () => stallMs } };
 }
@@ -48,9 +48,9 @@ describe('measureWriteGap', () => {
   test('a write that was under way when the gap ended, and was acknowledged, shows that service was not back before', () => {
     const at = context(times, 500, 0, [{ sent: 999, end: 4990 }]);
     expect(measureWriteGap(at, 0, 9000).resolutionMs).toBe(4000);
-    at.log.push({ writer: 0, seq: 0, outcome: 'ok', dueMs: 2500, sentMs: 2500, endMs: 9000, origin: 0 });
+    at.log.push({ writer: 0, seq: 0, outcome: 'ok', dueMs: 2500, sentMs: 2500, endMs: 9000, origin: 0, lsn: 0 });
     expect(measureWriteGap(at, 0, 9000).resolutionMs).toBe(1500);
-    at.log.push({ writer: 0, seq: 0, outcome: 'ok', dueMs: 900, sentMs: 900, endMs: 9000, origin: 0 });
+    at.log.push({ writer: 0, seq: 0, outcome: 'ok', dueMs: 900, sentMs: 900, endMs: 9000, origin: 0, lsn: 0 });
     expect(measureWriteGap(at, 0, 9000).resolutionMs).toBe(2);
   });
 

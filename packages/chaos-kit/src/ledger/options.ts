@@ -25,6 +25,10 @@ export interface LedgerOptions {
   maxSessions?: number | undefined;
   /** Bound of connecting and creating the table at start, in ms, 1 000 to 600 000. Default 30 000. */
   startTimeoutMs?: number | undefined;
+  /** Directory to keep the run in, so that it can be verified later; made when it is missing, must not hold another run. Default: none is kept. */
+  historyDir?: string | undefined;
+  /** Facts to keep with the history as they are, such as the specification of the cluster. Must survive JSON. */
+  about?: Record<string, unknown> | undefined;
   /** Seed of the payloads: the same seed makes the same rows. An integer of 32 bits. */
   seed: number;
 }

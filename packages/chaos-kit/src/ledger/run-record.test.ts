@@ -14,7 +14,8 @@ const facts: SessionFacts = {
   systemIdentifier: '1',
   ownSessions: 1,
 };
-const at = (endMs: number, seq: number) => ({ writer: 0, seq, outcome: 'ok', dueMs: 0, sentMs: 0, endMs }) as const;
+const at = (endMs: number, seq = -1) =>
+  ({ writer: 0, seq, outcome: 'ok', dueMs: 0, sentMs: 0, endMs, lsn: 0 }) as const;
 
 describe('RunRecord', () => {
   test('attributes acknowledgements to server and timeline', () => {

@@ -8,6 +8,7 @@ import type {
   StandbyObservation,
 } from './durability.ts';
 import { errorReason } from './errors.ts';
+import type { RecordSink } from './record-sink.ts';
 import type { SessionFacts } from './session.ts';
 import { SeqStates } from './seq-states.ts';
 
@@ -26,6 +27,9 @@ export interface ReasonCount {
   readonly reason: string;
   count: number;
 }
+
+/** A write that no server acknowledged. */
+export type Unacknowledged = Omit<Completion, 'origin' | 'lsn'>;
 
 const MAX_SESSION_RECORDS = 1000;
 const MAX_REASONS = 100;
@@ -47,8 +51,13 @@ export class RunRecord {
   readonly counts = { attempted: 0, ok: 0, 'ok-weak': 0, fail: 0, info: 0, connectFailed: 0 };
   systemIdentifier: string | undefined;
   lastAckMs: number | undefined;
-  /** How many tombstones were written; each final read needs a new one. */
+  /** How many tombstones were written. */
   tombstones = 0;
+  /** Writes that were due and never attempted. */
+  dropped = 0;
+  /** Reasons why this record itself may be wrong. */
+  readonly doubts: string[] = [];
+  readonly #sink: RecordSink | undefined;
   #sessions: SessionRecord[] = [];
   #sessionCount = 0;
   readonly #originIndex = new Map<string, number>();
@@ -56,7 +65,9 @@ export class RunRecord {
   readonly #inForce = new Map<number, DurabilityInForce>();
   readonly #reasons = new Map<string, ReasonCount>();
 
-  constructor(writers: number) {
+  /** With a sink, everything is told there before it is counted here. */
+  constructor(writers: number, sink?: RecordSink) {
+    this.#sink = sink;
     this.writers = Array.from({ length: writers }, () => new SeqStates());
   }
 
@@ -78,21 +89,33 @@ export class RunRecord {
     return Math.max(0, ...this.origins.map((origin) => origin.timeline));
   }
 
-  begin(writer: number): number {
+  /** Hands out the next number of a writer; `undefined` when the sink cannot keep it, and then nothing may be sent. */
+  begin(writer: number): number | undefined {
+    const states = this.states(writer);
+    if (this.#sink?.invoke(writer, states.length) === false) return undefined;
     this.counts.attempted++;
-    return this.states(writer).begin();
+    return states.begin();
   }
 
   /** Settles a write that no server acknowledged. */
-  unacknowledged(c: Omit<Completion, 'origin'>, error: unknown): void {
-    this.#settle({ ...c, origin: NO_ORIGIN });
-    this.#count(`${c.outcome}: ${errorReason(error)}`);
+  unacknowledged(c: Unacknowledged, error: unknown): void {
+    this.unacknowledgedFor(c, `${c.outcome}: ${errorReason(error)}`);
+  }
+
+  /** Like `unacknowledged`, with the reason in words. */
+  unacknowledgedFor(c: Unacknowledged, reason: string): void {
+    const completion = { ...c, origin: NO_ORIGIN, lsn: 0 };
+    this.#sink?.unacknowledged(completion, reason);
+    this.#settle(completion);
+    this.#count(reason);
   }
 
   /** Settles an acknowledged write. Returns false when the settings behind `durabilityHash` are not known yet. */
   acknowledge(c: Omit<Completion, 'origin'>, server: string, timeline: number, durabilityHash: number): boolean {
     const origin = this.#origin(server, timeline, c.endMs);
-    this.#settle({ ...c, origin });
+    const completion = { ...c, origin };
+    this.#sink?.acknowledged(completion, durabilityHash);
+    this.#settle(completion);
     const by = this.origins[origin];
     if (by !== undefined) {
       by.acknowledged++;
@@ -110,15 +133,16 @@ export class RunRecord {
     return this.#settings.has(durabilityHash);
   }
 
-  connected(writer: number, epoch: number, facts: SessionFacts): void {
-    this.learnSettings(facts);
+  connected(writer: number, epoch: number, facts: SessionFacts, atMs = performance.now()): void {
+    this.#sink?.connected(writer, epoch, facts, atMs);
+    this.#remember(facts);
     this.#sessionCount++;
     if (this.#sessions.length === MAX_SESSION_RECORDS) return;
     const { synchronousCommit, synchronousStandbyNames, fsync, server, inRecovery, timeline, serverVersion } = facts;
     this.#sessions.push({
       writer,
       epoch,
-      atMs: performance.now(),
+      atMs,
       server,
       inRecovery,
       timeline,
@@ -130,11 +154,40 @@ export class RunRecord {
   }
 
   connectFailed(): void {
+    this.#sink?.connectFailed();
     this.counts.connectFailed++;
   }
 
   /** Remembers the settings behind a hash, also for writes that were acknowledged before they were known. */
   learnSettings(facts: SessionFacts): void {
+    this.#sink?.settings(facts);
+    this.#remember(facts);
+  }
+
+  observed(standbys: StandbyObservation): void {
+    this.#sink?.standbys(standbys);
+    this.standbys.push(standbys);
+  }
+
+  /** The number of the next tombstone; each final read needs a new one. */
+  nextTombstone(): number {
+    this.#sink?.tombstone(this.tombstones);
+    return this.tombstones++;
+  }
+
+  /** Adds to the writes that were due and never attempted. */
+  drop(count: number): void {
+    this.#sink?.dropped(count);
+    this.dropped += count;
+  }
+
+  /** Remembers why the record itself may be wrong. */
+  doubt(reason: string): void {
+    this.#sink?.doubt(reason);
+    this.doubts.push(reason);
+  }
+
+  #remember(facts: SessionFacts): void {
     const { durabilityHash, synchronousCommit, synchronousStandbyNames, fsync } = facts;
     this.systemIdentifier ??= facts.systemIdentifier;
     const settings = { synchronousCommit, synchronousStandbyNames, fsync };
@@ -168,6 +221,7 @@ export class RunRecord {
     const key = `${timeline} ${server}`;
     let index = this.#originIndex.get(key);
     if (index === undefined) {
+      this.#sink?.origin(this.origins.length, server, timeline);
       index = this.origins.push({ server, timeline, acknowledged: 0, firstAckMs: atMs, lastAckMs: atMs }) - 1;
       this.#originIndex.set(key, index);
     }

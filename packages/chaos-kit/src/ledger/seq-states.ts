@@ -14,6 +14,7 @@ const NO_COPIES: Uint8Array = new Uint8Array(0);
 export class SeqStates {
   #codes = new Uint8Array(1024);
   #next = 0;
+  #reserved = 0;
   #copies = NO_COPIES;
 
   /** How many numbers were handed out; the next one. */
@@ -43,9 +44,19 @@ export class SeqStates {
     return STATES[this.#codes[seq] ?? 0] ?? 'never';
   }
 
+  /** Numbers up to `bound` may have been handed out without anybody having been able to note it: their rows are no strangers. */
+  reserve(bound: number): void {
+    this.#reserved = Math.max(this.#reserved, bound);
+  }
+
+  /** One past the last number that may have been handed out. */
+  get bound(): number {
+    return Math.max(this.#next, this.#reserved);
+  }
+
   /** Forgets the tally of an earlier read. */
   clearCopies(): void {
-    this.#copies = new Uint8Array(this.#next);
+    this.#copies = new Uint8Array(this.bound);
   }
 
   /** Counts a row that was read and returns how many copies there are now (255 means 255 or more), 0 when the number was never handed out. */

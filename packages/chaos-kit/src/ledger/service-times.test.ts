@@ -12,7 +12,7 @@ interface Write {
 function logOf(writes: readonly Write[]): Completions {
   const log = new Completions();
   for (const { sent, end, outcome } of writes) {
-    log.push({ writer: 0, seq: 0, outcome, dueMs: sent, sentMs: sent, endMs: end, origin: 0 });
+    log.push({ writer: 0, seq: 0, outcome, dueMs: sent, sentMs: sent, endMs: end, origin: 0, lsn: 0 });
   }
   return log;
 }
@@ -160,9 +160,18 @@ describe('latencyFromDue', () => {
   test('counts from the time a write was due, over acknowledged writes only', () => {
     const log = new Completions();
     for (let i = 1; i <= 100; i++) {
-      log.push({ writer: 0, seq: i, outcome: 'ok', dueMs: 1000, sentMs: 1000 + i - 1, endMs: 1000 + i, origin: 0 });
+      log.push({
+        writer: 0,
+        seq: i,
+        outcome: 'ok',
+        dueMs: 1000,
+        sentMs: 1000 + i - 1,
+        endMs: 1000 + i,
+        origin: 0,
+        lsn: 0,
+      });
     }
-    log.push({ writer: 0, seq: 0, outcome: 'info', dueMs: 0, sentMs: 0, endMs: 1200, origin: 0 });
+    log.push({ writer: 0, seq: 0, outcome: 'info', dueMs: 0, sentMs: 0, endMs: 1200, origin: 0, lsn: 0 });
     expect(latencyFromDue(log, 0, 2000)).toEqual({ count: 100, p50Ms: 50, p99Ms: 99, maxMs: 100 });
     expect(latencyFromDue(log, 1100, 2000)).toEqual({ count: 1, p50Ms: 100, p99Ms: 100, maxMs: 100 });
     expect(latencyFromDue(log, 1101, 2000)).toBeUndefined();

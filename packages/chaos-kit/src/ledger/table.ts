@@ -20,9 +20,9 @@ export function createTableSql(table: string): string {
 )`;
 }
 
-/** Parameters: writer, seq, epoch, payload. Returns the timeline and the hash of the durability settings in force. */
+/** Parameters: writer, seq, epoch, payload. Returns the timeline, the hash of the durability settings in force and the WAL position. */
 export function insertSql(table: string): string {
-  return `insert into ${table} (writer, seq, epoch, payload) values ($1, $2, $3, $4) returning tli, ${DURABILITY_HASH_SQL}`;
+  return `insert into ${table} (writer, seq, epoch, payload) values ($1, $2, $3, $4) returning tli, ${DURABILITY_HASH_SQL}, lsn`;
 }
 
 /** The final read. Text format: the columns need no escaping. */

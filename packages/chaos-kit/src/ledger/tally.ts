@@ -38,8 +38,8 @@ export class Tally {
     for (const states of record.writers) states.clearCopies();
   }
 
-  /** Takes one line of COPY text: writer, seq and payload, separated by tabs, ended by a newline. Throws on anything else. */
-  row(line: Buffer): void {
+  /** Takes one line of COPY text: writer, seq and payload, separated by tabs, ended by a newline. Throws on anything else. Hands rows that are no tombstones on. */
+  row(line: Buffer, keep?: (writer: number, seq: number, changed: boolean) => void): void {
     this.#at = 0;
     const writer = this.#integer(line);
     const seq = this.#integer(line);
@@ -48,6 +48,13 @@ export class Tally {
       if (seq === this.#tombstoneSeq) this.tombstones++;
       return;
     }
+    const changed = !this.#payloads.matches(writer, seq, line, start, line.length - 1);
+    keep?.(writer, seq, changed);
+    this.add(writer, seq, changed);
+  }
+
+  /** Takes one row that is no tombstone. */
+  add(writer: number, seq: number, changed: boolean): void {
     this.rows++;
     const states = this.#record.writers[writer];
     const copies = states?.countCopy(seq) ?? 0;
@@ -57,7 +64,7 @@ export class Tally {
       return;
     }
     if (copies > 1) this.duplicated++;
-    if (!this.#payloads.matches(writer, seq, line, start, line.length - 1)) {
+    if (changed) {
       this.corrupted++;
       if (this.changed.length < MAX_EXAMPLES) this.changed.push({ writer, seq });
     }

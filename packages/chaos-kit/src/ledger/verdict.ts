@@ -1,3 +1,4 @@
+import type { CheckResult } from './checkers/checker.ts';
 import type { ZeroLossClaim } from './durability.ts';
 
 /** `fail` wins over `inconclusive`, which wins over `pass`. */
@@ -45,8 +46,13 @@ export interface LedgerJudgement {
 
 const plural = (n: number, one: string, many: string): string => (n === 1 ? `1 ${one}` : `${n} ${many}`);
 
-/** Judges a complete final read; `doubts` are reasons why the record of the run itself may be wrong. */
-export function judge(counts: LedgerCounts, claim: ZeroLossClaim, doubts: readonly string[] = []): LedgerJudgement {
+/** Judges a complete final read; `doubts` are reasons why the record of the run itself may be wrong, `checks` what further checkers found. */
+export function judge(
+  counts: LedgerCounts,
+  claim: ZeroLossClaim,
+  doubts: readonly string[] = [],
+  checks: readonly CheckResult[] = [],
+): LedgerJudgement {
   const loss: string[] = [];
   const damage: string[] = [];
   const doubt: string[] = [...doubts];
@@ -59,6 +65,10 @@ export function judge(counts: LedgerCounts, claim: ZeroLossClaim, doubts: readon
   if (counts.corrupted > 0) damage.push(`${plural(counts.corrupted, 'row', 'rows')} with a changed payload`);
   if (counts.phantomFail > 0) {
     damage.push(`${plural(counts.phantomFail, 'write', 'writes')} reported as failed and yet there`);
+  }
+  for (const { verdict, about, sentences } of checks) {
+    if (verdict === 'fail') (about === 'loss' ? loss : damage).push(...sentences);
+    else if (verdict === 'inconclusive') doubt.push(...sentences);
   }
   const acknowledged = counts.acknowledged + counts.acknowledgedWeak;
   if (acknowledged === 0) doubt.push('no write was acknowledged, so nothing was tested');

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs } from './backoff.ts';
 import { LedgerError } from './errors.ts';
+import { parsePosition } from './lsn.ts';
 import type { ResolvedLedgerOptions } from './options.ts';
 import { classify } from './outcome.ts';
 import type { Payloads } from './payload.ts';
@@ -67,6 +68,7 @@ export class Writer {
     const { record, options, payloads, onNewOrigin } = this.#context;
     const writer = this.#index;
     const seq = record.begin(writer);
+    if (seq === undefined) return;
     let session = this.#session;
     let facts = this.#facts;
     if (session === undefined || facts === undefined || session.broken !== undefined) {
@@ -99,9 +101,10 @@ export class Writer {
     const completion = { writer, seq, outcome, dueMs, sentMs, endMs };
     if (outcome === 'ok' || outcome === 'ok-weak') {
       this.#failures = 0;
-      const [timeline, hash] = reply.rows[0] ?? [];
+      const [timeline, hash, position] = reply.rows[0] ?? [];
       const origins = record.origins.length;
-      const known = record.acknowledge(completion, facts.server, Number(timeline), Number(hash));
+      const lsn = parsePosition(String(position)) ?? 0;
+      const known = record.acknowledge({ ...completion, lsn }, facts.server, Number(timeline), Number(hash));
       if (record.origins.length > origins) onNewOrigin();
       if (!known) await this.#learnSettings(session);
       return;

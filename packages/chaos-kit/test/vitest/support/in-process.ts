@@ -110,6 +110,7 @@ function verificationOf(script: Script): LedgerVerification {
     reasons: [],
     zeroLossClaim: { allowed: true, reason: 'scripted' },
     lossByOrigin: [],
+    checks: [],
     ...script,
     counts: { ...counts, ...script.counts },
     lost: [],
