@@ -17,6 +17,9 @@ export {
   LedgerTimeoutError,
 } from './errors.ts';
 export { HistoryError, HistoryWriteError } from './history/history-error.ts';
+export { verifyAgainst } from './history/verify-against.ts';
+export { verifyStored } from './history/verify-stored.ts';
+export type { StoredVerification } from './history/verify-stored.ts';
 export type { CheckResult } from './checkers/checker.ts';
 export { Ledger } from './ledger.ts';
 export type { LedgerProgress, LedgerWaitOptions } from './ledger.ts';

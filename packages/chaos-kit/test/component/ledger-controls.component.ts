@@ -77,7 +77,13 @@ describe('the ledger goes red', () => {
 
   test('when an acknowledged row is deleted', async () => {
     const result = await damaged((table) => `delete from ${table} where writer = 2 and seq = 5`);
-    expect(result).toMatchObject({ verdict: 'fail', integrity: 'pass' });
+    // from the middle: no failover does that
+    expect(result).toMatchObject({ verdict: 'fail', integrity: 'fail' });
+    expect(result.checks).toMatchObject([
+      { checker: 'hole', verdict: 'fail', count: 1 },
+      { checker: 'beyond-fork', verdict: 'pass' },
+      { checker: 'dual-ack', verdict: 'pass' },
+    ]);
     expect(result.counts).toMatchObject({ ...CLEAN, lost: 1, present: result.counts.acknowledged - 1 });
     const server = `${cluster.primary.host.address}:${cluster.primary.port}`;
     expect(result.lost).toMatchObject([{ writer: 2, seq: 5, outcome: 'ok', timeline: 1, server }]);

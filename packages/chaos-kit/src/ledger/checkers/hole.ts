@@ -13,16 +13,16 @@ export const hole: Checker = {
   about: 'integrity',
   check({ record }) {
     const { completions, origins } = record;
-    const lastThere = new Map<number, Completion>();
+    const nextThere = new Map<number, Completion>();
     const holes: string[] = [];
     let count = 0;
     for (let i = completions.length - 1; i >= 0; i--) {
       if (!completions.acknowledged(i)) continue;
       const c = completions.at(i);
       const key = c.origin * record.writers.length + c.writer;
-      const later = lastThere.get(key);
+      const later = nextThere.get(key);
       if (record.states(c.writer).copies(c.seq) > 0) {
-        if (later === undefined) lastThere.set(key, c);
+        nextThere.set(key, c);
         continue;
       }
       if (later === undefined) continue;

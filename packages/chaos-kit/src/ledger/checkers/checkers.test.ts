@@ -1,0 +1,149 @@
+import { describe, expect, test } from 'vitest';
+import { RunRecord } from '../run-record.ts';
+import { beyondFork } from './beyond-fork.ts';
+import { runCheckers } from './checker.ts';
+import type { Evidence } from './checker.ts';
+import { dualAck } from './dual-ack.ts';
+import { hole } from './hole.ts';
+
+/** One acknowledged write. Times in ms; the next number of its writer. */
+interface Ack {
+  readonly writer?: number;
+  readonly server?: string;
+  readonly timeline?: number;
+  readonly sentMs?: number;
+  readonly lsn?: number;
+  /** It is not in the table. */
+  readonly gone?: boolean;
+}
+
+function evidence(acks: readonly Ack[], read: Evidence['read'] = { timeline: 1, forks: [] }): Evidence {
+  const record = new RunRecord(2);
+  const rows: [number, number][] = [];
+  for (const [
+    i,
+    { writer = 0, server = 'a', timeline = 1, sentMs = i * 10, lsn = 100 + i, gone = false },
+  ] of acks.entries()) {
+    const seq = record.begin(writer) ?? -1;
+    const times = { dueMs: sentMs, sentMs, endMs: i * 10 + 5 };
+    record.acknowledge({ writer, seq, outcome: 'ok', ...times, lsn }, server, timeline, 0);
+    if (!gone) rows.push([writer, seq]);
+  }
+  for (const states of record.writers) states.clearCopies();
+  for (const [writer, seq] of rows) record.states(writer).countCopy(seq);
+  return { record, read };
+}
+
+test('a checker that throws is inconclusive, and the others are asked all the same', () => {
+  const broken = {
+    name: 'broken',
+    about: 'integrity',
+    check: () => {
+      throw new RangeError('no such thing');
+    },
+  } as const;
+  expect(runCheckers([broken, hole], evidence([{}]))).toEqual([
+    {
+      checker: 'broken',
+      about: 'integrity',
+      verdict: 'inconclusive',
+      count: 0,
+      sentences: ['the checker "broken" broke: no such thing'],
+    },
+    { checker: 'hole', about: 'integrity', verdict: 'pass', count: 0, sentences: [] },
+  ]);
+});
+
+describe('hole', () => {
+  const count = (acks: readonly Ack[]) => hole.check(evidence(acks)).count;
+
+  test('a missing write before one that is there, of the same writer and server', () => {
+    const { verdict, sentences } = hole.check(evidence([{}, { gone: true }, {}, {}]));
+    expect(verdict).toBe('fail');
+    expect(sentences[1]).toBe(
+      'writer 0 is missing write 1, while its later write 2 is there; a had acknowledged both on timeline 1',
+    );
+    expect(count([{ gone: true }, { gone: true }, {}])).toBe(2);
+  });
+
+  test('not a missing end, nor one before a failover, nor one of another writer', () => {
+    expect(count([{}, { gone: true }, { gone: true }])).toBe(0);
+    expect(count([{}, { gone: true }, { server: 'b', timeline: 2 }])).toBe(0);
+    expect(count([{}, { gone: true }, { writer: 1 }])).toBe(0);
+  });
+
+  test('names ten and counts all', () => {
+    const { count: found, sentences } = hole.check(
+      evidence([...Array.from({ length: 25 }, () => ({ gone: true })), {}]),
+    );
+    expect(found).toBe(25);
+    expect(sentences).toHaveLength(11);
+  });
+});
+
+describe('beyond-fork', () => {
+  const forks = [{ timeline: 1, lsn: 102, reason: 'no recovery target specified' }];
+  const failedOver: Ack[] = [{}, {}, { gone: true }, { gone: true }, { server: 'b', timeline: 2, lsn: 103 }];
+
+  test('counts what was acknowledged at or after the fork', () => {
+    const found = beyondFork.check(evidence(failedOver, { timeline: 2, forks }));
+    expect(found).toMatchObject({ verdict: 'fail', count: 2 });
+    expect(found.sentences).toEqual([
+      '2 writes were acknowledged by a beyond 0/66, where timeline 1 was left (no recovery target specified), by up to 1 bytes: nobody followed it any more',
+    ]);
+  });
+
+  test('points out what cannot be: beyond the fork and there', () => {
+    const found = beyondFork.check(evidence([{}, {}, {}, { gone: true }], { timeline: 2, forks }));
+    expect(found.sentences[0]).toContain('1 of them are there all the same');
+  });
+
+  test('takes the whole of a timeline that nobody descends from', () => {
+    const acks: Ack[] = [{}, { server: 'b', timeline: 2 }, { server: 'c', timeline: 3 }];
+    expect(
+      beyondFork.check(evidence(acks, { timeline: 3, forks: [{ ...forks[0], timeline: 1, lsn: 101, reason: 'x' }] })),
+    ).toMatchObject({
+      verdict: 'fail',
+      count: 1,
+      sentences: [expect.stringContaining('by b on timeline 2, which timeline 3 does not descend from')],
+    });
+  });
+
+  test('passes without a failover, and says so when it cannot look', () => {
+    expect(beyondFork.check(evidence([{}]))).toMatchObject({ verdict: 'pass' });
+    const blind = evidence(failedOver, { timeline: 2, forks: { unknown: 'permission denied' } });
+    expect(beyondFork.check(blind)).toMatchObject({
+      verdict: 'unknown',
+      sentences: ['it is not known where timeline 1 was left for timeline 2: permission denied'],
+    });
+    expect(beyondFork.check(evidence([{ lsn: 0 }], { timeline: 2, forks }))).toMatchObject({ verdict: 'unknown' });
+  });
+});
+
+describe('dual-ack', () => {
+  const a = { server: 'a', timeline: 1 };
+  const b = { server: 'b', timeline: 2 };
+
+  test('a write sent to the old timeline after the new one acknowledged', () => {
+    const found = dualAck.check(evidence([a, b, a, b, a]));
+    expect(found).toMatchObject({ verdict: 'fail', count: 2 });
+    expect(found.sentences).toEqual([
+      '2 writes were sent to a and acknowledged on timeline 1 up to 0.025 s after b had begun to acknowledge on timeline 2: two primaries at once; look at when the old one was fenced',
+    ]);
+  });
+
+  test('not one that was sent before and answered late', () => {
+    expect(dualAck.check(evidence([a, b, { ...a, sentMs: 12 }]))).toMatchObject({ verdict: 'pass', count: 0 });
+  });
+
+  test('not an ordinary failover, nor a server that comes back under a new address', () => {
+    expect(dualAck.check(evidence([a, a, b, b]))).toMatchObject({ verdict: 'pass' });
+    expect(dualAck.check(evidence([a, a, { ...a, server: 'a2' }]))).toMatchObject({ verdict: 'pass' });
+  });
+
+  test('two addresses that take turns on one timeline leave it open', () => {
+    const found = dualAck.check(evidence([a, { ...a, server: 'a2' }, a]));
+    expect(found).toMatchObject({ verdict: 'inconclusive', count: 1 });
+    expect(found.sentences[0]).toContain('two servers, or one with two addresses');
+  });
+});

@@ -1,0 +1,311 @@
+import { statSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { eachRecord } from '../../src/ledger/history/cat.ts';
+import { HISTORY_FORMAT } from '../../src/ledger/history/format.ts';
+import { HistoryWriter } from '../../src/ledger/history/history-writer.ts';
+import { RowsWriter } from '../../src/ledger/history/rows-file.ts';
+import type { TimelineForks } from '../../src/ledger/history/rows-file.ts';
+import { resolveLedgerOptions } from '../../src/ledger/options.ts';
+import { RunRecord } from '../../src/ledger/run-record.ts';
+import type { SessionFacts } from '../../src/ledger/session.ts';
+import type { LedgerCounts, LedgerVerdict } from '../../src/ledger/verdict.ts';
+
+const SEED = 4;
+const WRITERS = 3;
+const WRITES = 20;
+const TABLE = 'chaos_ledger_golden';
+const STEP_MS = 2;
+const SERVERS = { 1: '10.0.0.1:5432', 2: '10.0.0.2:5432' } as const;
+/** WAL position before the first write, bytes between two, and where timeline 1 is left in the runs that fail over. */
+const LSN = { first: 0x3000000, step: 176, fork: 0x3000000 + 40 * 176 } as const;
+
+const FACTS: SessionFacts = {
+  synchronousCommit: 'on',
+  synchronousStandbyNames: 'ANY 1 ("s1","s2")',
+  fsync: 'on',
+  durabilityHash: 11,
+  serverVersion: 180_000,
+  inRecovery: false,
+  timeline: 1,
+  server: SERVERS[1],
+  systemIdentifier: '7300000000000000001',
+  ownSessions: 1,
+};
+
+/** What a write became; the default is `ok` by the first server. */
+interface Fate {
+  readonly outcome?: 'ok' | 'ok-weak' | 'fail' | 'info' | 'pending';
+  readonly timeline?: 1 | 2;
+  /** How many copies the final read finds. Default: 1 for acknowledged writes, 0 for others. */
+  readonly copies?: number;
+  readonly changed?: boolean;
+}
+
+interface Row {
+  readonly writer: number;
+  readonly seq: number;
+  readonly changed?: boolean;
+}
+
+/** A small run, as data: what became of write number `seq` of `writer`, and what else is in the table. */
+interface GoldenRun {
+  readonly about: string;
+  readonly fate?: (writer: number, seq: number) => Fate;
+  readonly strangers?: readonly Row[];
+  readonly forks?: TimelineForks;
+  /** Changes the finished directory; the history of a killed process is not closed. */
+  readonly end?: 'closed' | 'killed' | 'no-read';
+  readonly damage?: (dir: string) => void;
+  /** What every checker must say of it. */
+  readonly expect: GoldenExpectation;
+}
+
+interface GoldenExpectation {
+  readonly verdict: LedgerVerdict;
+  readonly integrity: LedgerVerdict;
+  readonly counts: Partial<LedgerCounts>;
+  /** Verdict and count of each checker that has something to say. */
+  readonly checks?: Readonly<Record<string, readonly [verdict: string, count: number]>>;
+}
+
+const all = WRITERS * WRITES;
+const clean: Partial<LedgerCounts> = {
+  attempted: all,
+  acknowledged: all,
+  rows: all,
+  present: all,
+  unknown: 0,
+  failed: 0,
+  lost: 0,
+  lostWeak: 0,
+  unexpected: 0,
+  duplicated: 0,
+  corrupted: 0,
+  phantomFail: 0,
+  recovered: 0,
+};
+/** Number of a write in the order of the run. */
+const order = (writer: number, seq: number): number => seq * WRITERS + writer;
+const failover = (writer: number, seq: number): 1 | 2 => (order(writer, seq) < 40 ? 1 : 2);
+const forkAt40: TimelineForks = [{ timeline: 1, lsn: LSN.fork, reason: 'no recovery target specified' }];
+const pass = ['pass', 0] as const;
+
+/** Every golden history by the name of its directory. */
+export const goldenRuns: Readonly<Record<string, GoldenRun>> = {
+  clean: {
+    about: 'every write acknowledged and there',
+    expect: { verdict: 'pass', integrity: 'pass', counts: clean },
+  },
+  untidy: {
+    about: 'failed, unknown and recovered writes, which are no loss',
+    fate: (writer, seq) => {
+      if (seq === 4) return { outcome: 'fail' };
+      if (seq === 5) return { outcome: 'info', copies: writer === 0 ? 1 : 0 };
+      return {};
+    },
+    expect: {
+      verdict: 'pass',
+      integrity: 'pass',
+      counts: { ...clean, acknowledged: 54, failed: 3, unknown: 3, recovered: 1, rows: 55, present: 55 },
+    },
+  },
+  lost: {
+    about: 'a failover that loses the last four writes of timeline 1',
+    fate: (writer, seq) => {
+      const timeline = failover(writer, seq);
+      return { timeline, copies: timeline === 1 && order(writer, seq) >= 36 ? 0 : 1 };
+    },
+    forks: [{ timeline: 1, lsn: LSN.first + 36 * LSN.step, reason: 'no recovery target specified' }],
+    expect: {
+      verdict: 'fail',
+      integrity: 'pass',
+      counts: { ...clean, rows: 56, present: 56, lost: 4 },
+      checks: { 'beyond-fork': ['fail', 4] },
+    },
+  },
+  'fork-unknown': {
+    about: 'the same loss, when the timeline history could not be read',
+    fate: (writer, seq) => {
+      const timeline = failover(writer, seq);
+      return { timeline, copies: timeline === 1 && order(writer, seq) >= 36 ? 0 : 1 };
+    },
+    forks: { unknown: 'permission denied for function pg_read_file' },
+    expect: {
+      verdict: 'fail',
+      integrity: 'pass',
+      counts: { ...clean, rows: 56, present: 56, lost: 4 },
+      checks: { 'beyond-fork': ['unknown', 0] },
+    },
+  },
+  'failed-over': {
+    about: 'a failover that loses nothing',
+    fate: (writer, seq) => ({ timeline: failover(writer, seq) }),
+    forks: forkAt40,
+    expect: { verdict: 'pass', integrity: 'pass', counts: clean },
+  },
+  hole: {
+    about: 'two writes missing from the middle',
+    fate: (writer, seq) => ({ copies: writer === 1 && (seq === 6 || seq === 9) ? 0 : 1 }),
+    expect: {
+      verdict: 'fail',
+      integrity: 'fail',
+      counts: { ...clean, rows: 58, present: 58, lost: 2 },
+      checks: { hole: ['fail', 2] },
+    },
+  },
+  'dual-ack': {
+    about: 'writer 2 goes on at the old primary after the new one has begun to acknowledge',
+    fate: (writer, seq) => ({
+      timeline: writer === 2 ? 1 : failover(writer, seq),
+      copies: writer === 2 && seq >= 14 ? 0 : 1,
+    }),
+    forks: [{ timeline: 1, lsn: LSN.first + 42 * LSN.step, reason: 'no recovery target specified' }],
+    expect: {
+      verdict: 'fail',
+      integrity: 'fail',
+      counts: { ...clean, rows: 54, present: 54, lost: 6 },
+      checks: { 'dual-ack': ['fail', 7], 'beyond-fork': ['fail', 6] },
+    },
+  },
+  unexpected: {
+    about: 'two rows that nobody wrote: a number not handed out, and a writer that does not exist',
+    strangers: [
+      { writer: 0, seq: 1_000_000 },
+      { writer: -7, seq: 3 },
+    ],
+    expect: { verdict: 'fail', integrity: 'fail', counts: { ...clean, rows: 62, unexpected: 2 } },
+  },
+  duplicated: {
+    about: 'one row twice, one four times',
+    fate: (writer, seq) => ({ copies: writer === 0 && seq === 3 ? 2 : writer === 2 && seq === 19 ? 4 : 1 }),
+    expect: { verdict: 'fail', integrity: 'fail', counts: { ...clean, rows: 64, duplicated: 4 } },
+  },
+  corrupted: {
+    about: 'one payload changed',
+    fate: (writer, seq) => ({ changed: writer === 1 && seq === 11 }),
+    expect: { verdict: 'fail', integrity: 'fail', counts: { ...clean, corrupted: 1 } },
+  },
+  'phantom-fail': {
+    about: 'a write reported as failed that is there',
+    fate: (writer, seq) => (writer === 0 && seq === 7 ? { outcome: 'fail', copies: 1 } : {}),
+    expect: {
+      verdict: 'fail',
+      integrity: 'fail',
+      counts: { ...clean, acknowledged: 59, failed: 1, phantomFail: 1 },
+    },
+  },
+  weak: {
+    about: 'three writes acknowledged after a cancelled wait, one of which is gone',
+    fate: (writer, seq) => (seq === 19 ? { outcome: 'ok-weak', copies: writer === 1 ? 0 : 1 } : {}),
+    expect: {
+      verdict: 'fail',
+      integrity: 'pass',
+      counts: { ...clean, acknowledged: 57, acknowledgedWeak: 3, rows: 59, present: 59, lostWeak: 1 },
+    },
+  },
+  torn: {
+    about: 'the last record, an acknowledgement, is cut in its middle: the write is there and counts as recovered',
+    end: 'killed',
+    damage: (dir) => {
+      const file = join(dir, 'history.bin');
+      truncateSync(file, statSync(file).size - 17);
+    },
+    expect: { verdict: 'pass', integrity: 'pass', counts: { ...clean, acknowledged: 59, unknown: 1, recovered: 1 } },
+  },
+  killed: {
+    about: 'the process was killed with three writes under way, of which one arrived',
+    fate: (writer, seq) => (seq === 19 ? { outcome: 'pending', copies: writer === 1 ? 1 : 0 } : {}),
+    end: 'killed',
+    expect: {
+      verdict: 'pass',
+      integrity: 'pass',
+      counts: { ...clean, acknowledged: 57, unknown: 3, recovered: 1, rows: 58, present: 58 },
+    },
+  },
+  'host-crash': {
+    about: 'the end of the history is gone with its host: rows of reserved numbers are no strangers, others are',
+    end: 'killed',
+    strangers: [{ writer: 0, seq: 65_536 }],
+    damage: (dir) => truncateSync(join(dir, 'history.bin'), sizeUntilWrite(dir, 15)),
+    expect: {
+      verdict: 'fail',
+      integrity: 'fail',
+      counts: { ...clean, attempted: 60, acknowledged: 15, unknown: 45, recovered: 45, rows: 61, unexpected: 1 },
+    },
+  },
+  'no-read': {
+    about: 'the process was killed before the final read',
+    end: 'no-read',
+    expect: {
+      verdict: 'inconclusive',
+      integrity: 'inconclusive',
+      counts: { attempted: all, acknowledged: all, rows: 0, present: 0, lost: 0 },
+    },
+  },
+};
+
+/** The checks of a run that are expected when it names none. */
+export const quietChecks = { hole: pass, 'beyond-fork': pass, 'dual-ack': pass } as const;
+
+/** Writes one golden history. The same every time: times, identifiers and versions are made up. */
+export async function writeGolden(dir: string, run: GoldenRun): Promise<void> {
+  let nowMs = 1000;
+  const clock = { startedAt: Date.UTC(2026, 0, 1), node: 'v24.0.0', now: () => nowMs };
+  const options = {
+    ...resolveLedgerOptions({ seed: SEED, writers: WRITERS, table: TABLE }),
+    applicationName: 'chaos-ledger-golden',
+  };
+  const history = HistoryWriter.create(dir, { options, clock, about: { golden: run.about } });
+  const record = new RunRecord(WRITERS, history);
+  const rows: Row[] = [...(run.strangers ?? [])];
+  record.learnSettings(FACTS);
+  for (let writer = 0; writer < WRITERS; writer++) record.connected(writer, 1, FACTS, nowMs);
+  for (let seq = 0; seq < WRITES; seq++) {
+    for (let writer = 0; writer < WRITERS; writer++) {
+      nowMs = 1000 + order(writer, seq) * STEP_MS;
+      record.begin(writer);
+      const fate = run.fate?.(writer, seq) ?? {};
+      const { outcome = 'ok', timeline = 1 } = fate;
+      const times = { writer, seq, dueMs: nowMs - 0.25, sentMs: nowMs, endMs: nowMs + 1 };
+      const lsn = LSN.first + order(writer, seq) * LSN.step;
+      if (outcome === 'ok' || outcome === 'ok-weak') {
+        record.acknowledge({ ...times, outcome, lsn }, SERVERS[timeline], timeline, FACTS.durabilityHash);
+      } else if (outcome !== 'pending') {
+        record.unacknowledged({ ...times, outcome }, new Error('Connection terminated unexpectedly'));
+      }
+      const copies = fate.copies ?? (outcome === 'ok' || outcome === 'ok-weak' ? 1 : 0);
+      for (let i = 0; i < copies; i++) rows.push({ writer, seq, changed: fate.changed ?? false });
+    }
+  }
+  nowMs = 2000;
+  const { end = 'closed' } = run;
+  if (end === 'closed') record.nextTombstone();
+  if (end === 'closed') await history.close();
+  else await turn(); // nobody closes the history of a killed process
+  if (end !== 'no-read') {
+    using file = new RowsWriter(dir);
+    for (const { writer, seq, changed = false } of rows) file.row(writer, seq, changed);
+    const timeline = run.forks === undefined ? 1 : 2;
+    file.commit({
+      table: TABLE,
+      server: SERVERS[timeline],
+      timeline,
+      unreachable: [],
+      terminated: 0,
+      forks: run.forks ?? [],
+    });
+  }
+  run.damage?.(dir);
+}
+
+/** Length of the file of records up to the end of a number of acknowledgements. */
+function sizeUntilWrite(dir: string, acknowledgements: number): number {
+  let seen = 0;
+  let records = 0;
+  eachRecord(dir, ({ kind }) => {
+    if (seen < acknowledgements) records++;
+    if (kind === 'ok') seen++;
+  });
+  return HISTORY_FORMAT.headerBytes + records * HISTORY_FORMAT.recordBytes;
+}
