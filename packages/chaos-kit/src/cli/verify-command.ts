@@ -1,0 +1,58 @@
+import { resolve } from 'node:path';
+import { verifyStored } from '../ledger/history/verify-stored.ts';
+import type { StoredVerification } from '../ledger/history/verify-stored.ts';
+import type { Command } from './command.ts';
+import { UsageError } from './usage-error.ts';
+
+const EXIT_CODES = { pass: 0, fail: 1, inconclusive: 3 } as const;
+
+const ENDS = { closed: 'ended', running: 'not ended', 'gave-up': 'given up: it could not be written' } as const;
+
+/** Judges a stored run again. */
+export const verifyCommand: Command = {
+  name: 'verify',
+  usage: `  npx chaos-kit verify <dir> [--json]          judge a stored run of the write ledger again
+                                               exit code 0 pass, 1 fail, 3 inconclusive, 2 not readable`,
+  options: { json: { type: 'boolean' } },
+  run({ args, options, print }) {
+    const [dir, ...more] = args;
+    if (dir === undefined || more.length > 0) {
+      throw new UsageError(`verify needs one directory with a stored run, not ${args.length}`);
+    }
+    const stored = verifyStored(resolve(dir));
+    print(options['json'] === true ? `${JSON.stringify(plain(stored), undefined, 2)}\n` : describe(stored));
+    return EXIT_CODES[stored.verification.verdict];
+  },
+};
+
+function plain({ run, verification }: StoredVerification) {
+  const { dir, state, records, cutBytes, manifest } = run;
+  return { dir, state, records, cutBytes, startedAt: manifest.startedAt, seed: manifest.options.seed, ...verification };
+}
+
+function describe({ run, verification }: StoredVerification): string {
+  const { manifest, records, state } = run;
+  const { verdict, integrity, reasons, counts, checks, readFrom, notes, origins } = verification;
+  const lines = [
+    `${verdict}${integrity === verdict ? '' : ` (loss aside: ${integrity})`}`,
+    ...reasons.map((reason) => `  ${reason}`),
+    '',
+    `run of ${manifest.startedAt}, seed ${manifest.options.seed}, table ${manifest.options.table}, ${records} records, ${ENDS[state]}`,
+    ...origins.map((it) => `  ${it.acknowledged} acknowledged by ${it.server} on timeline ${it.timeline}`),
+    readFrom === undefined ? 'not read' : `read from ${readFrom.server} on timeline ${readFrom.timeline}`,
+    '',
+    ...Object.entries(counts).map(([name, count]) => `  ${spaced(name).padEnd(18)}${String(count).padStart(10)}`),
+    '',
+    ...checks.map(
+      ({ checker, verdict: answer, count }) =>
+        `  ${checker.padEnd(18)}${answer}${count === 0 ? '' : `, ${count} writes`}`,
+    ),
+    ...notes.map((note) => `note: ${note}`),
+  ];
+  return `${lines.join('\n').replaceAll(/\n{3,}/g, '\n\n')}\n`;
+}
+
+/** `acknowledgedWeak` → `acknowledged weak`. */
+function spaced(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}

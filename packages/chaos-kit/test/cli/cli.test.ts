@@ -1,0 +1,93 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync, truncateSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, test } from 'vitest';
+
+const bin = fileURLToPath(new URL('../../bin/chaos-kit.js', import.meta.url));
+const golden = fileURLToPath(new URL('../ledger/golden/', import.meta.url));
+const scratch = mkdtempSync(join(tmpdir(), 'cli-'));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+function chaosKit(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], { encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+
+test.each([
+  ['clean', 0, 'pass\n'],
+  ['killed', 0, 'pass\n'],
+  ['hole', 1, 'fail\n  2 acknowledged writes are lost\n'],
+  ['no-read', 3, 'inconclusive\n  no final read was kept'],
+])('verify of "%s" ends with %d', (name, code, begin) => {
+  const { status, stdout, stderr } = chaosKit('verify', join(golden, name));
+  expect(stderr).toBe('');
+  expect(stdout.startsWith(begin)).toBe(true);
+  expect(status).toBe(code);
+});
+
+test('verify --json prints all of it', () => {
+  const { status, stdout } = chaosKit('verify', '--json', join(golden, 'lost'));
+  expect(status).toBe(1);
+  expect(JSON.parse(stdout)).toMatchObject({
+    verdict: 'fail',
+    integrity: 'pass',
+    state: 'closed',
+    seed: 4,
+    counts: { lost: 4 },
+    lost: [{ writer: 0, seq: 12 }, {}, {}, {}],
+    checks: [{}, { checker: 'beyond-fork', verdict: 'fail', count: 4 }, {}],
+  });
+});
+
+test('ledger cat prints one JSON object per record', () => {
+  const { status, stdout } = chaosKit('ledger', 'cat', join(golden, 'clean'));
+  expect(status).toBe(0);
+  const records = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line): unknown => JSON.parse(line));
+  expect(records).toHaveLength(129);
+  expect(records.at(-1)).toEqual({ kind: 'tombstone', atMs: 1000, seq: 0 });
+  expect(records).toContainEqual({
+    kind: 'ok',
+    atMs: 3,
+    writer: 1,
+    seq: 0,
+    serviceMs: 1,
+    queueMs: 0.25,
+    origin: 0,
+    lsn: '0/30000B0',
+    durability: 11,
+  });
+});
+
+test.each([
+  [['verify'], 'verify needs one directory with a stored run, not 0'],
+  [['verify', 'a', 'b'], 'not 2'],
+  [['ledger', 'cat'], 'ledger cat needs one directory'],
+  [['ledger', 'dog'], "unknown command 'ledger dog'"],
+  [['verify', '--yaml', 'a'], "Unknown option '--yaml'"],
+  [[], 'npx chaos-kit verify <dir>'],
+  [['verify', '/nowhere'], '/nowhere/run.json: is no manifest of a history: ENOENT'],
+])('%j ends with 2 and says what is wrong', (args, message) => {
+  const { status, stdout, stderr } = chaosKit(...args);
+  expect(stderr).toContain(message);
+  expect(stderr).not.toContain('    at ');
+  expect(stdout).toBe('');
+  expect(status).toBe(2);
+});
+
+test('a truncated history names file and offset', () => {
+  const dir = join(scratch, 'short');
+  cpSync(join(golden, 'clean'), dir, { recursive: true });
+  truncateSync(join(dir, 'history.bin'), 50);
+  const { status, stderr } = chaosKit('verify', dir);
+  expect(status).toBe(2);
+  expect(stderr).toBe(`${join(dir, 'history.bin')} at byte 50: ends inside its header of 64 bytes\n`);
+});
+
+test('help is no error', () => {
+  expect(chaosKit('--help')).toMatchObject({ status: 0, stderr: '' });
+});
