@@ -35,6 +35,11 @@ describe('failover under load', () => {
     expect(unknown).toBeGreaterThan(0);
     expect(result.origins.map(({ timeline }) => timeline)).toEqual([1, 2]);
     expect(result.notes.join()).toContain('sessions could not be checked on p');
+    expect(result.checks.map(({ checker, verdict }) => `${checker} ${verdict}`)).toEqual([
+      'hole pass',
+      'beyond-fork pass',
+      'dual-ack pass',
+    ]);
 
     const gap = ledger.writeGap(faultAtMs - 1000);
     expect(recovery.confirmed).toBe(true);
@@ -115,6 +120,14 @@ describe('failover under load', () => {
     expect(result.verdict).toBe('fail');
     expect(result.counts.lost).toBe(gone.size);
     expect(result.counts.present).toBe(result.counts.acknowledged - gone.size);
+    // the same loss by another route: of each writer's first lost row the begin may have arrived and the commit not
+    const [beyond] = result.checks.filter(({ checker }) => checker === 'beyond-fork');
+    expect(beyond).toMatchObject({ verdict: 'fail', about: 'loss' });
+    expect(beyond?.count).toBeLessThanOrEqual(gone.size);
+    expect(beyond?.count).toBeGreaterThanOrEqual(gone.size - ledger.options.writers);
+    expect(beyond?.sentences[0]).toMatch(
+      /beyond 0\/[0-9A-F]+, where timeline 1 was left \(no recovery target specified\)/,
+    );
   });
 
   test('to a second primary beside the first leaves it open which to believe', async () => {
