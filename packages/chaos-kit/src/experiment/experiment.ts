@@ -36,6 +36,8 @@ export type ExperimentLedger = Pick<
 
 /** Options of `Experiment`. */
 export interface ExperimentOptions {
+  /** Default: a random one. */
+  readonly id?: string | undefined;
   /** Name of the experiment, for people. */
   readonly name: string;
   readonly cluster: ExperimentSubject;
@@ -68,7 +70,7 @@ const baselineAcks = 100;
  * proven. Independent of vitest.
  */
 export class Experiment implements FaultRunner<ExperimentRun>, AsyncDisposable {
-  readonly id = randomUUID();
+  readonly id: string;
   readonly runId: string;
   readonly name: string;
   readonly seed: number;
@@ -92,6 +94,7 @@ export class Experiment implements FaultRunner<ExperimentRun>, AsyncDisposable {
 
   constructor(options: ExperimentOptions) {
     this.#options = options;
+    this.id = options.id ?? randomUUID();
     this.runId = options.runId ?? this.id;
     this.name = options.name;
     this.seed = options.seed;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { rmSync, writeFileSync } from 'node:fs';
 import type { TestProject } from 'vitest/node';
 import { RunLogWriter } from '../report/run-log.ts';
@@ -8,6 +8,7 @@ import type { RunConnection } from './connect-run.ts';
 import { InterruptedError } from './interrupted-error.ts';
 import { assertNodeVersion } from './node-version.ts';
 import { projectOptionsKey, runContextKey } from './provided.ts';
+import { removeOldHistories } from './old-histories.ts';
 import { hurryMarkerPath, reportFolder, runLogName, stopMarkerPath } from './run-files.ts';
 import { runSeed } from './seeds.ts';
 import { SignalPolicy } from './signals.ts';
@@ -38,6 +39,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const runLogPath = join(project.vitest.createReport(reportFolder).root, runLogName);
   const markers = { hurry: hurryMarkerPath(runLogPath), stop: stopMarkerPath(runLogPath) };
   removeAll(Object.values(markers));
+  removeOldHistories(dirname(runLogPath));
   const log = new RunLogWriter(runLogPath);
   const stopping = new AbortController();
   const signals = takeOverSignals(project, { log, stopping, markers });

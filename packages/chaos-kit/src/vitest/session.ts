@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { waitFor } from '@cnpg-chaos/cnpg-utils';
 import type { ChaosConfig } from '../config/chaos-config.ts';
 import type { EngineRegistry } from '../engines/registry.ts';
@@ -39,7 +41,17 @@ export interface SessionOptions {
   /** Fires when the test timed out or the run was cancelled. */
   signal: AbortSignal;
   /** Starts the workload. Missing: the test runs without one. */
-  startLedger?: (o: { seed: number; signal: AbortSignal }) => Promise<TestLedger>;
+  startLedger?: (o: LedgerStart) => Promise<TestLedger>;
+}
+
+/** What the workload of a test is started with. */
+export interface LedgerStart {
+  seed: number;
+  signal: AbortSignal;
+  /** Where its history is kept: a directory beside the run log, named by the experiment. */
+  historyDir: string;
+  /** What is kept with the history. */
+  about: Record<string, unknown>;
 }
 
 const progressMs = 1000;
@@ -94,7 +106,10 @@ export class Session {
     signal.throwIfAborted();
     assertNotStopped(this.#options.runLogPath);
     markOpen(this);
-    const ledger = await startLedger?.({ seed, signal });
+    const id = randomUUID();
+    const historyDir = join(dirname(this.#options.runLogPath), id);
+    const about = { experiment: name, cluster: this.#start.cluster };
+    const ledger = await startLedger?.({ seed, signal, historyDir, about });
     if (this.#ended) {
       // The test ran out of time meanwhile, and nobody would end what begins now.
       await ledger?.[Symbol.asyncDispose]();
@@ -102,6 +117,7 @@ export class Session {
     }
     this.#ledger = ledger;
     const experiment = new Experiment({
+      id,
       name,
       cluster,
       config,

@@ -16,11 +16,12 @@ import { runContextKey } from './provided.ts';
 import { configOf, provisionCluster } from './provision.ts';
 import { experimentSeed } from './seeds.ts';
 import { Session } from './session.ts';
+import type { LedgerStart } from './session.ts';
 import type { TestLedger } from './test-ledger.ts';
 import type { TestOutcome } from './test-findings.ts';
 
 /** The workload of a test: options of its ledger, or `'none'` to run without one. */
-export type Workload = Omit<LedgerOptions, 'seed' | 'expectSync'> | 'none';
+export type Workload = Omit<LedgerOptions, 'seed' | 'expectSync' | 'historyDir' | 'about'> | 'none';
 
 // Healing, a cluster that comes back and the final read, each with its own limit; this one only catches what hangs for good.
 const finishLimitMs = 20 * 60_000;
@@ -93,15 +94,17 @@ export function bind<S extends OptionsSchema>(
 }
 
 /** Starts the workload of a test; missing when it runs without one. */
-export type StartLedger = ((o: { seed: number; signal: AbortSignal }) => Promise<TestLedger>) | undefined;
+export type StartLedger = ((o: LedgerStart) => Promise<TestLedger>) | undefined;
 
 function ledgerStarter(cluster: ClusterUnderTest, workload: Workload): StartLedger {
   if (workload === 'none') return undefined;
-  return ({ seed, signal }) =>
+  return ({ seed, signal, historyDir, about }) =>
     Ledger.start(cluster.ledgerTarget(), {
       ...workload,
       seed,
       expectSync: cluster.profile.synchronous !== undefined,
+      historyDir,
+      about: { ...about, profile: cluster.profile },
       signal,
     });
 }
