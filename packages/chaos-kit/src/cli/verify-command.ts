@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { verifyStored } from '../ledger/history/verify-stored.ts';
 import type { StoredVerification } from '../ledger/history/verify-stored.ts';
-import type { Command } from './command.ts';
+import type { Command, CommandInput } from './command.ts';
 import { UsageError } from './usage-error.ts';
 
 const EXIT_CODES = { pass: 0, fail: 1, inconclusive: 3 } as const;
@@ -12,18 +12,44 @@ const ENDS = { closed: 'ended', running: 'not ended', 'gave-up': 'given up: it c
 export const verifyCommand: Command = {
   name: 'verify',
   usage: `  npx chaos-kit verify <dir> [--json]          judge a stored run of the write ledger again
-                                               exit code 0 pass, 1 fail, 3 inconclusive, 2 not readable`,
-  options: { json: { type: 'boolean' } },
-  run({ args, options, print }) {
+                                               exit code 0 pass, 1 fail, 3 inconclusive, 2 not readable
+      --server <url>     read the table first, for a run whose process was killed: postgres://user:password@host:port/database
+                         ends the sessions of the run, so not while it is still going on
+      --instance <url>   each instance of the cluster, as superuser: to end sessions there too, and to find the fork
+      --ca <file>        certificate authority of these servers; without it connections are not encrypted`,
+  options: {
+    json: { type: 'boolean' },
+    server: { type: 'string' },
+    instance: { type: 'string', multiple: true },
+    ca: { type: 'string' },
+  },
+  async run({ args, options, print }) {
     const [dir, ...more] = args;
     if (dir === undefined || more.length > 0) {
       throw new UsageError(`verify needs one directory with a stored run, not ${args.length}`);
     }
-    const stored = verifyStored(resolve(dir));
+    const { server, instance } = options;
+    if (server === undefined && instance !== undefined) {
+      throw new UsageError('--instance needs a --server to read from');
+    }
+    const stored = server === undefined ? verifyStored(resolve(dir)) : await readAndVerify(resolve(dir), options);
     print(options['json'] === true ? `${JSON.stringify(plain(stored), undefined, 2)}\n` : describe(stored));
     return EXIT_CODES[stored.verification.verdict];
   },
 };
+
+/** The driver is loaded only for this. */
+async function readAndVerify(dir: string, options: CommandInput['options']): Promise<StoredVerification> {
+  const { server, instance, ca } = options;
+  const { verifyAgainst } = await import('../ledger/history/verify-against.ts');
+  const { instanceAt, parseServer } = await import('./server.ts');
+  const caFile = typeof ca === 'string' ? ca : undefined;
+  const instances = (Array.isArray(instance) ? instance : []).map((url) => instanceAt(String(url), caFile));
+  return await verifyAgainst(dir, {
+    target: parseServer(String(server), caFile),
+    final: { instances: () => Promise.resolve(instances) },
+  });
+}
 
 function plain({ run, verification }: StoredVerification) {
   const { dir, state, records, cutBytes, manifest } = run;

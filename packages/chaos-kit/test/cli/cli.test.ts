@@ -66,6 +66,8 @@ test('ledger cat prints one JSON object per record', () => {
 test.each([
   [['verify'], 'verify needs one directory with a stored run, not 0'],
   [['verify', 'a', 'b'], 'not 2'],
+  [['verify', 'a', '--instance', 'postgres://a:b@c/d'], '--instance needs a --server'],
+  [['verify', join(golden, 'clean'), '--server', 'localhost'], "'localhost' is no server"],
   [['ledger', 'cat'], 'ledger cat needs one directory'],
   [['ledger', 'dog'], "unknown command 'ledger dog'"],
   [['verify', '--yaml', 'a'], "Unknown option '--yaml'"],

@@ -68,7 +68,12 @@ export class HistoryWriter implements RecordSink {
   #syncing: Promise<void> | undefined;
   #closed = false;
 
-  private constructor(dir: string, o: HistoryOptions, clock: HistoryClock) {
+  private constructor(
+    dir: string,
+    o: HistoryOptions,
+    clock: HistoryClock,
+    files: { records: number; strings: number },
+  ) {
     const { writers, seed } = o.options;
     this.dir = dir;
     this.#clock = clock;
@@ -80,15 +85,14 @@ export class HistoryWriter implements RecordSink {
       node: clock.node,
       about: o.about,
     });
-    mkdirSync(dir, { recursive: true });
-    // refuses a directory that holds a history already
-    this.#records = openSync(join(dir, HISTORY_FILES.records), 'wx');
-    this.#strings = openSync(join(dir, HISTORY_FILES.strings), 'wx');
+    this.#records = files.records;
+    this.#strings = files.strings;
     writeManifest(dir, this.#manifest);
     const header = encodeHeader({ seed, writers, startedAt: clock.startedAt, startedAtMs: clock.now() });
     writeSync(this.#records, header, 0, header.length, 0);
     for (let writer = 0; writer < writers; writer++) this.#reserve(writer);
     this.#flush();
+    if (this.failure !== undefined) throw this.failure;
     fsyncSync(this.#records);
     this.#durable.set(this.#reserved);
     this.#timer = setInterval(() => this.#sync(), SYNC_MS);
@@ -97,22 +101,24 @@ export class HistoryWriter implements RecordSink {
 
   /** Begins a history in a directory, which is made when it is missing. @throws HistoryWriteError, also when it holds one already. */
   static create(dir: string, options: HistoryOptions): HistoryWriter {
-    const clock = options.clock ?? {
-      startedAt: Date.now(),
-      node: process.version,
-      now: () => performance.now(),
+    const clock = options.clock ?? { startedAt: Date.now(), node: process.version, now: () => performance.now() };
+    const opened: number[] = [];
+    const open = (file: string): number => {
+      // never over another history
+      const fd = openSync(join(dir, file), 'wx');
+      opened.push(fd);
+      return fd;
     };
     try {
-      const history = new HistoryWriter(dir, options, clock);
-      if (history.failure === undefined) return history;
-      throw history.failure;
+      mkdirSync(dir, { recursive: true });
+      const files = { records: open(HISTORY_FILES.records), strings: open(HISTORY_FILES.strings) };
+      return new HistoryWriter(dir, options, clock, files);
     } catch (error) {
+      for (const fd of opened) closeSync(fd);
       if (error instanceof HistoryWriteError) throw error;
       const taken = error instanceof Error && 'code' in error && error.code === 'EEXIST';
-      throw new HistoryWriteError(
-        dir,
-        taken ? 'it holds a history already; an empty or a new directory would be right' : error,
-      );
+      const why = taken ? 'it holds a history already; an empty or a new directory would be right' : error;
+      throw new HistoryWriteError(dir, why);
     }
   }
 
