@@ -13,6 +13,7 @@ import {
   parseFaultOptions,
 } from '../faults/fault.ts';
 import type { FaultBody, FaultRunner } from '../faults/fixture.ts';
+import { HistoryWriteError } from '../ledger/index.ts';
 import type { Ledger, LedgerVerification } from '../ledger/index.ts';
 import type { ClusterSample } from './cluster-sample.ts';
 import { ExperimentOverError, RecoveryError, SteadyStateError } from './experiment-error.ts';
@@ -318,6 +319,7 @@ export class Experiment implements FaultRunner<ExperimentRun>, AsyncDisposable {
         await this.ledger?.waitForRecovery(active.injectedAtMs, { timeoutMs: left, signal: this.#signal });
       } catch (cause) {
         this.#signal.throwIfAborted();
+        if (cause instanceof HistoryWriteError) throw cause;
         const text = cause instanceof Error ? cause.message : String(cause);
         throw new RecoveryError(`after ${active.fault} was healed: ${text}`, { cause });
       }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { EngineError, EngineUnavailableError } from '../engines/engine-error.ts';
+import { HistoryWriteError } from '../ledger/index.ts';
 import { GuardError } from '../safety/guard-error.ts';
 import { TargetError } from '../targets/target.ts';
 import { ExperimentOverError, HealError, NoEffectError, RecoveryError, SteadyStateError } from './experiment-error.ts';
@@ -10,6 +11,7 @@ test.each<[Error, boolean, string, string]>([
   [new RecoveryError('writes did not come back'), false, 'fail', 'recover'],
   [new HealError([new Error('no rights')], []), false, 'fail', 'heal'],
   [new HealError([new Error('no rights')], []), true, 'fail', 'heal'],
+  [new HistoryWriteError('/run/history.bin', new Error('ENOSPC')), false, 'inconclusive', 'ledger'],
   [new NoEffectError('nothing happened'), false, 'inconclusive', 'evidence'],
   [new SteadyStateError('not healthy'), false, 'inconclusive', 'steady-state'],
   [new EngineError('chaos-mesh', 'not injected'), false, 'inconclusive', 'engine'],

@@ -1,5 +1,6 @@
 import { EngineError, EngineUnavailableError } from '../engines/engine-error.ts';
 import { FaultOptionsError } from '../faults/fault.ts';
+import { HistoryWriteError } from '../ledger/index.ts';
 import { GuardError } from '../safety/guard-error.ts';
 import { TargetError } from '../targets/target.ts';
 import { ExperimentOverError, HealError, NoEffectError, RecoveryError, SteadyStateError } from './experiment-error.ts';
@@ -15,6 +16,8 @@ export function findingOf(error: unknown, aborted: boolean): Finding {
   const reason = error instanceof Error ? error.message : String(error);
   if (error instanceof HealError) return { verdict: 'fail', source: 'heal', reason };
   if (aborted || error instanceof ExperimentOverError) return { verdict: 'aborted', source: 'abort', reason };
+  // whatever waits for writes gets it, since the ledger writes nothing that it cannot keep
+  if (error instanceof HistoryWriteError) return { verdict: 'inconclusive', source: 'ledger', reason };
   if (error instanceof RecoveryError) return { verdict: 'fail', source: 'recover', reason };
   if (error instanceof NoEffectError) return { verdict: 'inconclusive', source: 'evidence', reason };
   if (error instanceof SteadyStateError) return { verdict: 'inconclusive', source: 'steady-state', reason };

@@ -11,8 +11,8 @@ import type { SessionFacts } from './session.ts';
 import { TOMBSTONE_WRITER, copySql, insertSql } from './table.ts';
 import { Tally } from './tally.ts';
 import { columnText } from './target.ts';
-import { readForks } from './timeline-forks.ts';
 import type { FinalInstance, FinalReader, LedgerTarget } from './target.ts';
+import { readForks } from './timeline-forks.ts';
 
 /** A complete read of the table from the primary, after everything that could still commit was ended. */
 export interface FinalRead extends ReadFacts {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EventLoopMonitor } from '../observers/event-loop.ts';
 import { durabilityObjection } from './durability.ts';
-import { HistoryWriter } from './history/history-writer.ts';
 import { LedgerDurabilityError, LedgerError, LedgerStartError, LedgerTimeoutError, errorReason } from './errors.ts';
 import { finalApplicationName } from './final-read.ts';
+import { HistoryWriter } from './history/history-writer.ts';
 import type { LedgerVerification } from './judge-run.ts';
 import { measureRecovery, measureWriteGap } from './measure.ts';
 import type { MeasureContext, WriteGap, WriteRecovery } from './measure.ts';
@@ -158,13 +158,13 @@ export class Ledger implements AsyncDisposable {
     return this.#verification;
   }
 
-  /** Waits until `n` more writes were acknowledged. Rejects with LedgerTimeoutError, or with the signal's reason. */
+  /** Waits until `n` more writes were acknowledged. Rejects with LedgerTimeoutError, HistoryWriteError, or the signal's reason. */
   async waitForAcks(n: number, options: LedgerWaitOptions): Promise<void> {
     const goal = this.#record.acknowledged + n;
     await this.#waitUntil(`${n} more acknowledged writes`, options, () => this.#record.acknowledged >= goal);
   }
 
-  /** Waits until service is confirmed to be back after a fault (5 s of continuous acknowledgements). Rejects with LedgerTimeoutError. */
+  /** Waits until service is confirmed to be back after a fault (5 s of continuous acknowledgements). Rejects with LedgerTimeoutError or HistoryWriteError. */
   async waitForRecovery(faultAtMs: number, options: LedgerWaitOptions): Promise<WriteRecovery> {
     await this.#waitUntil('continuous acknowledgements', options, () => this.recovery(faultAtMs).confirmed, 100);
     return this.recovery(faultAtMs);
@@ -267,13 +267,14 @@ export class Ledger implements AsyncDisposable {
     while (!done()) {
       options.signal?.throwIfAborted();
       const elapsedMs = performance.now() - startMs;
+      // no write can come any more, and that says nothing about the cluster
+      if (this.#history?.failure !== undefined) throw this.#history.failure;
       if (elapsedMs >= options.timeoutMs || this.#stoppedAtMs !== undefined) {
         const top = this.#record.reasons.slice(0, 3).map(({ reason, count }) => `${count} × ${reason}`);
         const { acked, failed, unknown, inFlight, msSinceLastAck } = this.progress;
         const since = msSinceLastAck === undefined ? 'never' : `${(msSinceLastAck / 1000).toFixed(1)} s ago`;
         const state = `${acked} acknowledged (last ${since}), ${failed} failed, ${unknown} unknown, ${inFlight} in flight`;
-        const failure = this.#history?.failure?.message ?? [];
-        throw new LedgerTimeoutError(what, elapsedMs, [state, ...top].concat(failure).join('; '));
+        throw new LedgerTimeoutError(what, elapsedMs, [state, ...top].join('; '));
       }
       await sleep(pollMs, undefined, options.signal === undefined ? {} : { signal: options.signal });
     }

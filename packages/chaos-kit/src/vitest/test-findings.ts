@@ -8,6 +8,9 @@ export interface TestOutcome {
   errors: readonly { name?: string | undefined; message: string }[];
 }
 
+/** Names of the errors that prove nothing; the test runner keeps no more of an error than its name and text. */
+const INCONCLUSIVE: ReadonlySet<string> = new Set(['InconclusiveError', 'HistoryWriteError']);
+
 /** Errors of the test that the experiment does not know of yet, as findings: failed assertions for the most part. */
 export function findingsOfTest(test: TestOutcome, known: readonly Finding[]): Finding[] {
   if (test.cancelled) {
@@ -17,7 +20,7 @@ export function findingsOfTest(test: TestOutcome, known: readonly Finding[]): Fi
   return test.errors
     .filter((error) => !known.some((finding) => finding.reason === error.message))
     .map((error) => ({
-      verdict: error.name === 'InconclusiveError' ? 'inconclusive' : 'fail',
+      verdict: INCONCLUSIVE.has(error.name ?? '') ? 'inconclusive' : 'fail',
       source: 'spec',
       reason: error.message,
     }));

@@ -19,10 +19,12 @@ describe('findings of a test', () => {
       { name: 'RecoveryError', message: 'did not come back' },
       { name: 'AssertionError', message: 'too slow' },
       { name: 'InconclusiveError', message: 'nothing seen' },
+      { name: 'HistoryWriteError', message: 'disk full' },
     ];
     expect(findingsOfTest({ failed: true, cancelled: false, errors }, known)).toEqual([
       { verdict: 'fail', source: 'spec', reason: 'too slow' },
       { verdict: 'inconclusive', source: 'spec', reason: 'nothing seen' },
+      { verdict: 'inconclusive', source: 'spec', reason: 'disk full' },
     ]);
   });
 
