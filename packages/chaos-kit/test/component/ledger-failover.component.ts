@@ -130,6 +130,33 @@ describe('failover under load', () => {
     );
   });
 
+  test('two primaries that acknowledge at once are seen as such, beside the loss', async () => {
+    await using cluster = await PostgresCluster.start({ sync: false });
+    await using ledger = await Ledger.start(cluster.target, { rate: 500, writers: 4, seed: 7 });
+    await ledger.waitForAcks(100, { timeoutMs: 10_000 });
+    await cluster.standby().promote();
+    cluster.route = cluster.standby();
+    // two of the four move over, the others stay with the old primary
+    const { applicationName } = ledger.options;
+    await cluster.primary.sql(
+      `select pg_terminate_backend(pid) from (select pid from pg_stat_activity where application_name = '${applicationName}' limit 2) as half`,
+    );
+    await ledger.waitForAcks(300, { timeoutMs: 10_000 });
+    await ledger.stop();
+    await cluster.primary.kill();
+    const result = await ledger.verify({ final: cluster.final });
+
+    expect(result).toMatchObject({ verdict: 'fail', integrity: 'fail', timelines: [1, 2] });
+    expect(result.counts.lost).toBeGreaterThan(100);
+    const checks = Object.fromEntries(result.checks.map((check) => [check.checker, check]));
+    expect(checks['hole']).toMatchObject({ verdict: 'pass' });
+    expect(checks['dual-ack']).toMatchObject({ verdict: 'fail' });
+    expect(checks['dual-ack']?.count).toBeGreaterThan(100);
+    expect(checks['dual-ack']?.sentences[0]).toContain('two primaries at once');
+    expect(checks['beyond-fork']?.count).toBeLessThanOrEqual(result.counts.lost);
+    expect(checks['beyond-fork']?.count).toBeGreaterThanOrEqual(result.counts.lost - 4);
+  });
+
   test('to a second primary beside the first leaves it open which to believe', async () => {
     await using cluster = await PostgresCluster.start({ sync: false });
     await using ledger = await Ledger.start(cluster.target, { rate: 500, seed: 6 });

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,6 +13,7 @@ import type { LedgerProcessOptions } from './ledger-process.ts';
 import { PostgresCluster } from './postgres-cluster.ts';
 
 const program = fileURLToPath(new URL('./ledger-process.ts', import.meta.url));
+const bin = fileURLToPath(new URL('../../bin/chaos-kit.js', import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), 'ledger-history-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
@@ -96,6 +97,34 @@ describe('a run kept on disk', () => {
       await cluster.primary.sql(`drop table ${table}`);
     },
   );
+
+  test('is judged by the command, offline and against its server', async () => {
+    const historyDir = join(scratch, 'command');
+    const { child, lines } = run({ historyDir, seed: 12, rate: 1000 });
+    await until('300 writes', async () => (Number(lines().at(-1) ?? 0) >= 300 ? true : undefined), 30_000);
+    child.kill('SIGKILL');
+    await ended(child);
+
+    const { host, port } = cluster.address;
+    const server = ['--server', `postgres://app@${host}:${port}/app`];
+    const instances = ['--instance', `postgres://postgres@${host}:${port}/app`];
+    expect(await verifyCommand(historyDir)).toMatchObject({ code: 3 });
+    expect(await verifyCommand(historyDir, ...server, ...instances)).toMatchObject({ code: 0, stderr: '' });
+    const { code, stdout } = await verifyCommand(historyDir);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`^pass\\n[^]*read from ${host}:${port} on timeline 1`));
+    const { table } = readHistory(historyDir).manifest.options;
+    await cluster.primary.sql(`drop table ${table}`);
+  });
+
+  async function verifyCommand(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+    const env = { ...process.env, PGPASSWORD: 'secret' };
+    return await new Promise((resolve) => {
+      execFile(process.execPath, [bin, 'verify', ...args], { env }, (error, stdout, stderr) =>
+        resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+      );
+    });
+  }
 
   test('ends inconclusive when its disk is full, and what was written stays readable', async () => {
     const historyDir = join(scratch, 'full');
