@@ -1,3 +1,4 @@
+export { annotateCluster, editAnnotations } from './cnpg/annotations.ts';
 export {
   clusterRef,
   createCluster,
@@ -11,17 +12,25 @@ export {
 } from './cnpg/cluster.ts';
 export { UnexpectedClusterError } from './cnpg/cluster-schema.ts';
 export {
+  ALL_INSTANCES,
   annotations,
   CLUSTER_KIND,
   CNPG_API_VERSION,
+  conditions,
+  eventReasons,
+  finalizers,
   labels,
   names,
+  OPERATOR_LEASE,
   PENDING_PRIMARY,
   PGDATA,
   phases,
+  ports,
   POSTGRES_CONTAINER,
+  WAL_DIRECTORY,
 } from './cnpg/constants.ts';
 export { appCredentials, secretText, type AppCredentials, type Credentials } from './cnpg/credentials.ts';
+export { fence, fencedInstances, FencingError, isFenced, listFenced, unfence } from './cnpg/fencing.ts';
 export {
   clusterHealth,
   waitForHealthy,
@@ -39,6 +48,53 @@ export {
   type InstanceRole,
 } from './cnpg/instances.ts';
 export {
+  askInstance,
+  instanceMetrics,
+  instanceStatus,
+  instanceStatusByProxy,
+  InstanceStatusError,
+  parseInstanceStatus,
+  type InstanceStatus,
+  type StatusAddress,
+  type StatusPath,
+} from './cnpg/instance-status.ts';
+export {
+  operatorLeader,
+  primaryLease,
+  stealPrimaryLease,
+  waitForPrimaryLease,
+  type LeaseState,
+  type OperatorLeader,
+} from './cnpg/lease.ts';
+export {
+  hibernate,
+  rehydrate,
+  restartCluster,
+  scaleCluster,
+  waitForPhase,
+  waitForRestarted,
+} from './cnpg/lifecycle.ts';
+export {
+  cordonNode,
+  drainNode,
+  isNodeReachable,
+  listNodes,
+  taintNode,
+  uncordonAll,
+  uncordonNode,
+  untaintNode,
+  type DrainOptions,
+  type DrainResult,
+  type Taint,
+} from './cnpg/nodes.ts';
+export {
+  operatorChanges,
+  operatorLogs,
+  restartOperator,
+  scaleOperator,
+  type OperatorWaitOptions,
+} from './cnpg/operator-control.ts';
+export {
   OperatorNotFoundError,
   operatorStatus,
   operatorVersion,
@@ -47,9 +103,28 @@ export {
   type OperatorPod,
   type OperatorStatus,
 } from './cnpg/operator.ts';
-export { crashLoops, isPodReady, isPodTerminating, podRestarts, podTrouble } from './cnpg/pod-state.ts';
-export { deletePod, findPodByUid, waitForPodGone, type DeletePodOptions } from './cnpg/pods.ts';
+export { crashLoops, isPodActive, isPodReady, isPodTerminating, podRestarts, podTrouble } from './cnpg/pod-state.ts';
+export {
+  deletePod,
+  EvictionBlockedError,
+  evictPod,
+  failPod,
+  findPodByUid,
+  isPodGoneError,
+  waitForPodGone,
+  waitForPodReplaced,
+  type DeletePodOptions,
+} from './cnpg/pods.ts';
+export {
+  killPostmaster,
+  PodReplacedError,
+  signalPostmaster,
+  type PostmasterSignalled,
+  type SignalPostmasterOptions,
+} from './cnpg/postmaster.ts';
 export { PsqlError, psqlRows, type PsqlOptions } from './cnpg/psql.ts';
+export { failoverQuorum, quorumAllowsFailover, type FailoverQuorum, type QuorumVerdict } from './cnpg/quorum.ts';
+export { setReplicaMode, waitForDemotionToken, type ReplicaMode } from './cnpg/replica-mode.ts';
 export {
   replicationFacts,
   walReceiver,
@@ -67,6 +142,34 @@ export {
   type RecoveryState,
 } from './cnpg/role-truth.ts';
 export { serviceClusterIp, serviceEndpoints, type ServiceEndpoint } from './cnpg/services.ts';
+export {
+  expectedSlots,
+  judgeSlots,
+  listSlots,
+  setHaSlots,
+  setUserSlotSync,
+  waitForSlots,
+  type ReplicationSlot,
+} from './cnpg/slots.ts';
+export {
+  defaultStorageClass,
+  deleteVolume,
+  expandVolume,
+  holdVolume,
+  listVolumes,
+  releaseVolume,
+  storageClassExpands,
+  waitForVolumesReplaced,
+  type InstanceVolume,
+} from './cnpg/storage.ts';
+export {
+  setTargetPrimary,
+  SwitchoverRefusedError,
+  waitForNewTarget,
+  waitForPrimaryChange,
+  type PrimaryChangeOptions,
+  type SetTargetPrimaryOptions,
+} from './cnpg/switchover.ts';
 export type {
   Cluster,
   ClusterCondition,
@@ -109,6 +212,7 @@ export {
   ExecTimeoutError,
   type ExecOutput,
 } from './kube/exec-errors.ts';
+export { BeingDeletedError, HOLD_FINALIZER, holdObject, releaseObject, removeFinalizers } from './kube/hold.ts';
 export { PooledKubeConfig } from './kube/kube-config.ts';
 export { followLogs, podLogs, type LogOptions, type LogTarget } from './kube/logs.ts';
 export {
