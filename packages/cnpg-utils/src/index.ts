@@ -30,6 +30,7 @@ export {
   WAL_DIRECTORY,
 } from './cnpg/constants.ts';
 export { appCredentials, secretText, type AppCredentials, type Credentials } from './cnpg/credentials.ts';
+export { dumpCluster, formatDump, type ClusterDump, type DumpedEvent } from './cnpg/dump.ts';
 export { fence, fencedInstances, FencingError, isFenced, listFenced, unfence } from './cnpg/fencing.ts';
 export {
   clusterHealth,
@@ -197,6 +198,7 @@ export {
   InvalidError,
   isTransientKubeError,
   KubeError,
+  NamespaceTerminatingError,
   NotFoundError,
   TimeoutError,
   UnreachableError,
@@ -214,7 +216,35 @@ export {
 } from './kube/exec-errors.ts';
 export { BeingDeletedError, HOLD_FINALIZER, holdObject, releaseObject, removeFinalizers } from './kube/hold.ts';
 export { PooledKubeConfig } from './kube/kube-config.ts';
+export { tailLogs, type LogLine, type LogTail, type LogTailOptions } from './kube/log-tail.ts';
 export { followLogs, podLogs, type LogOptions, type LogTarget } from './kube/logs.ts';
+export {
+  applyManifests,
+  deleteManifests,
+  MalformedManifestError,
+  ManifestError,
+  onlyOfKind,
+  parseManifests,
+  readManifests,
+  renderTemplate,
+  UnknownVariableError,
+  WrongKindError,
+  type Manifest,
+  type ManifestOptions,
+  type ReadManifestsOptions,
+} from './kube/manifests.ts';
+export {
+  createNamespace,
+  createTestNamespace,
+  deleteNamespace,
+  ensureNamespace,
+  preservedPrefixes,
+  uniqueNamespaceName,
+  type DeleteNamespaceOptions,
+  type NamespaceOptions,
+  type TestNamespace,
+  type TestNamespaceOptions,
+} from './kube/namespaces.ts';
 export {
   describeRef,
   type CallOptions,

@@ -315,6 +315,15 @@ export class KubeClient {
   }
 
   /**
+   * Whether objects of a kind belong to a namespace.
+   *
+   * @throws NotFoundError when the API server does not know the kind
+   */
+  async isNamespaced(ref: CollectionRef, options: CallOptions = {}): Promise<boolean> {
+    return (await this.#resourceName(ref, options)).namespaced;
+  }
+
+  /**
    * Path of all objects of a kind.
    *
    * @throws NotFoundError when the API server does not know the kind
