@@ -10,6 +10,14 @@ export {
   waitForClusterReady,
   type ClusterWaitOptions,
 } from './cnpg/cluster.ts';
+export {
+  describeTransition,
+  recordCluster,
+  type ClusterTimeline,
+  type ClusterTransition,
+  type RecordClusterOptions,
+  type TransitionOf,
+} from './cnpg/cluster-timeline.ts';
 export { UnexpectedClusterError } from './cnpg/cluster-schema.ts';
 export {
   ALL_INSTANCES,
