@@ -11,6 +11,14 @@ export {
   type ClusterWaitOptions,
 } from './cnpg/cluster.ts';
 export {
+  buildCluster,
+  clusterProfiles,
+  clusterYaml,
+  InvalidClusterSpecError,
+  type ClusterProfileName,
+  type ClusterSettings,
+} from './cnpg/cluster-spec.ts';
+export {
   describeTransition,
   recordCluster,
   type ClusterTimeline,
@@ -27,6 +35,7 @@ export {
   conditions,
   eventReasons,
   finalizers,
+  FIXED_PARAMETERS,
   labels,
   names,
   OPERATOR_LEASE,
@@ -50,8 +59,12 @@ export {
 export {
   currentPrimary,
   instanceOf,
+  labelledPrimary,
   listInstances,
+  listReplicas,
+  MultiplePrimariesError,
   NoPrimaryError,
+  PrimaryTerminatingError,
   type Instance,
   type InstancePod,
   type InstanceRole,
@@ -222,6 +235,7 @@ export {
   ExecTimeoutError,
   type ExecOutput,
 } from './kube/exec-errors.ts';
+export { directoryIsEmpty, fileExists } from './kube/files.ts';
 export { BeingDeletedError, HOLD_FINALIZER, holdObject, releaseObject, removeFinalizers } from './kube/hold.ts';
 export { PooledKubeConfig } from './kube/kube-config.ts';
 export { tailLogs, type LogLine, type LogTail, type LogTailOptions } from './kube/log-tail.ts';
@@ -281,6 +295,7 @@ export {
 } from './postgres/timeline.ts';
 export { retry, type RetryOptions } from './retry.ts';
 export { anySignal, raceSignal, sleep } from './signals.ts';
-export { timeouts, type TimeoutName } from './timeouts.ts';
+export { levels, runsAtDepth, testDepth, type Level } from './levels.ts';
+export { defaultTimeouts, InvalidEnvironmentError, resolveTimeouts, timeouts, type TimeoutName } from './timeouts.ts';
 export { waitFor, WaitTimeoutError, type WaitOptions, type WaitProbe } from './wait.ts';
 export type { KubernetesObject } from '@kubernetes/client-node';
