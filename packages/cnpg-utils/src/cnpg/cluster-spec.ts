@@ -249,7 +249,7 @@ export function buildCluster(
 
 /** A Cluster as YAML, for people and for `kubectl`. */
 export function clusterYaml(cluster: Cluster): string {
-  return stringify(cluster, { lineWidth: 0 });
+  return stringify(cluster, { lineWidth: 0, singleQuote: true });
 }
 
 function withoutUndefined(object: Record<string, unknown>): Record<string, unknown> {
