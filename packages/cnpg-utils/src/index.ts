@@ -1,6 +1,7 @@
 export { annotateCluster, editAnnotations } from './cnpg/annotations.ts';
 export {
   clusterRef,
+  CnpgNotInstalledError,
   createCluster,
   deleteCluster,
   describeCluster,
@@ -218,6 +219,7 @@ export {
   ForbiddenError,
   InvalidError,
   isTransientKubeError,
+  KubeconfigError,
   KubeError,
   NamespaceTerminatingError,
   NotFoundError,
@@ -237,6 +239,7 @@ export {
 } from './kube/exec-errors.ts';
 export { directoryIsEmpty, fileExists } from './kube/files.ts';
 export { BeingDeletedError, HOLD_FINALIZER, holdObject, releaseObject, removeFinalizers } from './kube/hold.ts';
+export { parseJsonLog, postgresRecords, type JsonLog, type PostgresLogRecord } from './kube/json-logs.ts';
 export { PooledKubeConfig } from './kube/kube-config.ts';
 export { tailLogs, type LogLine, type LogTail, type LogTailOptions } from './kube/log-tail.ts';
 export { followLogs, podLogs, type LogOptions, type LogTarget } from './kube/logs.ts';

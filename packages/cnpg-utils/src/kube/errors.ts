@@ -57,6 +57,12 @@ export class ForbiddenError extends KubeError {
   override readonly code = 'KUBE_FORBIDDEN';
 }
 
+/** A kubeconfig cannot be read, is none, or names no cluster to talk to. Nothing was sent. */
+export class KubeconfigError extends KubeError {
+  override readonly name = 'KubeconfigError';
+  override readonly code = 'KUBE_CONFIG';
+}
+
 /** Nothing can be created in a namespace that is being deleted. Wait until it is gone, or use another one. */
 export class NamespaceTerminatingError extends KubeError {
   override readonly name = 'NamespaceTerminatingError';
