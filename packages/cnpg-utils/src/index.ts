@@ -1,5 +1,14 @@
 export { annotateCluster, editAnnotations } from './cnpg/annotations.ts';
 export {
+  BackupFailedError,
+  createBackup,
+  listBackups,
+  waitForBackup,
+  type Backup,
+  type BackupRequest,
+  type BackupStatus,
+} from './cnpg/backups.ts';
+export {
   clusterRef,
   CnpgNotInstalledError,
   createCluster,
@@ -138,6 +147,7 @@ export {
   waitForPodReplaced,
   type DeletePodOptions,
 } from './cnpg/pods.ts';
+export { createPooler, listPoolerPods, pausePooler, waitForPooler, type PoolerSettings } from './cnpg/poolers.ts';
 export {
   killPostmaster,
   PodReplacedError,
