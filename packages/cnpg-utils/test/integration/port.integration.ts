@@ -45,7 +45,7 @@ import {
   WaitTimeoutError,
   type Instance,
 } from '../../src/index.ts';
-import { labClient, namespace } from './lab.ts';
+import { anyImage, labClient, namespace } from './lab.ts';
 
 const kube = labClient();
 const ref = { namespace, name: process.env['CNPG_UTILS_CLUSTER'] ?? 'port' };
@@ -53,7 +53,7 @@ const ref = { namespace, name: process.env['CNPG_UTILS_CLUSTER'] ?? 'port' };
 beforeAll(async () => {
   await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
   if ((await findCluster(kube, ref)) === undefined) {
-    const imageName = process.env['CNPG_UTILS_IMAGE'] ?? (await imageOfAnotherCluster());
+    const imageName = await anyImage(kube);
     await createCluster(kube, {
       apiVersion: 'postgresql.cnpg.io/v1',
       kind: 'Cluster',
@@ -77,11 +77,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await kube.close();
 });
-
-async function imageOfAnotherCluster(): Promise<string | undefined> {
-  const clusters = await kube.list({ apiVersion: 'postgresql.cnpg.io/v1', kind: 'Cluster' });
-  return clusters.map((cluster) => (cluster as { spec?: { imageName?: string } }).spec?.imageName).find(Boolean);
-}
 
 async function aReplica(): Promise<Instance> {
   const primary = await currentPrimary(kube, ref);
