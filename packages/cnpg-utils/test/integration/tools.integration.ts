@@ -171,7 +171,7 @@ test('a failover on record: changes, and the log of a pod that is gone', async (
 }, 420_000);
 
 test('a namespace with a held volume and a database without a primary is gone within its time', async () => {
-  const own = await createTestNamespace(kube, 'p6-own', { deletion: { forceAfterMs: 5_000, timeoutMs: 60_000 } });
+  const own = await createTestNamespace(kube, 'own', { deletion: { forceAfterMs: 5_000, timeoutMs: 60_000 } });
   const objects = parseManifests(`
 apiVersion: v1
 kind: PersistentVolumeClaim
