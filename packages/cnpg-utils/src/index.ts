@@ -1,5 +1,16 @@
+export { annotateCluster, editAnnotations } from './cnpg/annotations.ts';
+export {
+  BackupFailedError,
+  createBackup,
+  listBackups,
+  waitForBackup,
+  type Backup,
+  type BackupRequest,
+  type BackupStatus,
+} from './cnpg/backups.ts';
 export {
   clusterRef,
+  CnpgNotInstalledError,
   createCluster,
   deleteCluster,
   describeCluster,
@@ -9,19 +20,45 @@ export {
   waitForClusterReady,
   type ClusterWaitOptions,
 } from './cnpg/cluster.ts';
+export {
+  buildCluster,
+  clusterProfiles,
+  clusterYaml,
+  InvalidClusterSpecError,
+  type ClusterProfileName,
+  type ClusterSettings,
+} from './cnpg/cluster-spec.ts';
+export {
+  describeTransition,
+  recordCluster,
+  type ClusterTimeline,
+  type ClusterTransition,
+  type RecordClusterOptions,
+  type TransitionOf,
+} from './cnpg/cluster-timeline.ts';
 export { UnexpectedClusterError } from './cnpg/cluster-schema.ts';
 export {
+  ALL_INSTANCES,
   annotations,
   CLUSTER_KIND,
   CNPG_API_VERSION,
+  conditions,
+  eventReasons,
+  finalizers,
+  FIXED_PARAMETERS,
   labels,
   names,
+  OPERATOR_LEASE,
   PENDING_PRIMARY,
   PGDATA,
   phases,
+  ports,
   POSTGRES_CONTAINER,
+  WAL_DIRECTORY,
 } from './cnpg/constants.ts';
 export { appCredentials, secretText, type AppCredentials, type Credentials } from './cnpg/credentials.ts';
+export { dumpCluster, formatDump, type ClusterDump, type DumpedEvent } from './cnpg/dump.ts';
+export { fence, fencedInstances, FencingError, isFenced, listFenced, unfence } from './cnpg/fencing.ts';
 export {
   clusterHealth,
   waitForHealthy,
@@ -32,12 +69,63 @@ export {
 export {
   currentPrimary,
   instanceOf,
+  labelledPrimary,
   listInstances,
+  listReplicas,
+  MultiplePrimariesError,
   NoPrimaryError,
+  PrimaryTerminatingError,
   type Instance,
   type InstancePod,
   type InstanceRole,
 } from './cnpg/instances.ts';
+export {
+  askInstance,
+  instanceMetrics,
+  instanceStatus,
+  instanceStatusByProxy,
+  InstanceStatusError,
+  parseInstanceStatus,
+  type InstanceStatus,
+  type StatusAddress,
+  type StatusPath,
+} from './cnpg/instance-status.ts';
+export {
+  operatorLeader,
+  primaryLease,
+  stealPrimaryLease,
+  waitForPrimaryLease,
+  type LeaseState,
+  type OperatorLeader,
+} from './cnpg/lease.ts';
+export {
+  hibernate,
+  rehydrate,
+  restartCluster,
+  scaleCluster,
+  waitForPhase,
+  waitForRestarted,
+} from './cnpg/lifecycle.ts';
+export {
+  cordonNode,
+  drainNode,
+  isNodeReachable,
+  listNodes,
+  taintNode,
+  uncordonAll,
+  uncordonNode,
+  untaintNode,
+  type DrainOptions,
+  type DrainResult,
+  type Taint,
+} from './cnpg/nodes.ts';
+export {
+  operatorChanges,
+  operatorLogs,
+  restartOperator,
+  scaleOperator,
+  type OperatorWaitOptions,
+} from './cnpg/operator-control.ts';
 export {
   OperatorNotFoundError,
   operatorStatus,
@@ -47,9 +135,29 @@ export {
   type OperatorPod,
   type OperatorStatus,
 } from './cnpg/operator.ts';
-export { crashLoops, isPodReady, isPodTerminating, podRestarts, podTrouble } from './cnpg/pod-state.ts';
-export { deletePod, findPodByUid, waitForPodGone, type DeletePodOptions } from './cnpg/pods.ts';
+export { crashLoops, isPodActive, isPodReady, isPodTerminating, podRestarts, podTrouble } from './cnpg/pod-state.ts';
+export {
+  deletePod,
+  EvictionBlockedError,
+  evictPod,
+  failPod,
+  findPodByUid,
+  isPodGoneError,
+  waitForPodGone,
+  waitForPodReplaced,
+  type DeletePodOptions,
+} from './cnpg/pods.ts';
+export { createPooler, listPoolerPods, pausePooler, waitForPooler, type PoolerSettings } from './cnpg/poolers.ts';
+export {
+  killPostmaster,
+  PodReplacedError,
+  signalPostmaster,
+  type PostmasterSignalled,
+  type SignalPostmasterOptions,
+} from './cnpg/postmaster.ts';
 export { PsqlError, psqlRows, type PsqlOptions } from './cnpg/psql.ts';
+export { failoverQuorum, quorumAllowsFailover, type FailoverQuorum, type QuorumVerdict } from './cnpg/quorum.ts';
+export { setReplicaMode, waitForDemotionToken, type ReplicaMode } from './cnpg/replica-mode.ts';
 export {
   replicationFacts,
   walReceiver,
@@ -67,6 +175,34 @@ export {
   type RecoveryState,
 } from './cnpg/role-truth.ts';
 export { serviceClusterIp, serviceEndpoints, type ServiceEndpoint } from './cnpg/services.ts';
+export {
+  expectedSlots,
+  judgeSlots,
+  listSlots,
+  setHaSlots,
+  setUserSlotSync,
+  waitForSlots,
+  type ReplicationSlot,
+} from './cnpg/slots.ts';
+export {
+  defaultStorageClass,
+  deleteVolume,
+  expandVolume,
+  holdVolume,
+  listVolumes,
+  releaseVolume,
+  storageClassExpands,
+  waitForVolumesReplaced,
+  type InstanceVolume,
+} from './cnpg/storage.ts';
+export {
+  setTargetPrimary,
+  SwitchoverRefusedError,
+  waitForNewTarget,
+  waitForPrimaryChange,
+  type PrimaryChangeOptions,
+  type SetTargetPrimaryOptions,
+} from './cnpg/switchover.ts';
 export type {
   Cluster,
   ClusterCondition,
@@ -93,7 +229,9 @@ export {
   ForbiddenError,
   InvalidError,
   isTransientKubeError,
+  KubeconfigError,
   KubeError,
+  NamespaceTerminatingError,
   NotFoundError,
   TimeoutError,
   UnreachableError,
@@ -109,8 +247,39 @@ export {
   ExecTimeoutError,
   type ExecOutput,
 } from './kube/exec-errors.ts';
+export { directoryIsEmpty, fileExists } from './kube/files.ts';
+export { BeingDeletedError, HOLD_FINALIZER, holdObject, releaseObject, removeFinalizers } from './kube/hold.ts';
+export { parseJsonLog, postgresRecords, type JsonLog, type PostgresLogRecord } from './kube/json-logs.ts';
 export { PooledKubeConfig } from './kube/kube-config.ts';
+export { tailLogs, type LogLine, type LogTail, type LogTailOptions } from './kube/log-tail.ts';
 export { followLogs, podLogs, type LogOptions, type LogTarget } from './kube/logs.ts';
+export {
+  applyManifests,
+  deleteManifests,
+  MalformedManifestError,
+  ManifestError,
+  onlyOfKind,
+  parseManifests,
+  readManifests,
+  renderTemplate,
+  UnknownVariableError,
+  WrongKindError,
+  type Manifest,
+  type ManifestOptions,
+  type ReadManifestsOptions,
+} from './kube/manifests.ts';
+export {
+  createNamespace,
+  createTestNamespace,
+  deleteNamespace,
+  ensureNamespace,
+  preservedPrefixes,
+  uniqueNamespaceName,
+  type DeleteNamespaceOptions,
+  type NamespaceOptions,
+  type TestNamespace,
+  type TestNamespaceOptions,
+} from './kube/namespaces.ts';
 export {
   describeRef,
   type CallOptions,
@@ -139,6 +308,7 @@ export {
 } from './postgres/timeline.ts';
 export { retry, type RetryOptions } from './retry.ts';
 export { anySignal, raceSignal, sleep } from './signals.ts';
-export { timeouts, type TimeoutName } from './timeouts.ts';
+export { levels, runsAtDepth, testDepth, type Level } from './levels.ts';
+export { defaultTimeouts, InvalidEnvironmentError, resolveTimeouts, timeouts, type TimeoutName } from './timeouts.ts';
 export { waitFor, WaitTimeoutError, type WaitOptions, type WaitProbe } from './wait.ts';
 export type { KubernetesObject } from '@kubernetes/client-node';

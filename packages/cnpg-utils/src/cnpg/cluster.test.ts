@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { FakeApiServer } from '../../test/support/fake-api-server.ts';
+import { FakeApiServer, reply, status } from '../../test/support/fake-api-server.ts';
 import { firstState } from '../../test/support/first-state.ts';
 import { serveObjects } from '../../test/support/object-server.ts';
 import { KubeClient } from '../kube/client.ts';
 import { NotFoundError } from '../kube/errors.ts';
 import {
+  CnpgNotInstalledError,
   createCluster,
   deleteCluster,
   describeCluster,
@@ -249,5 +250,27 @@ describe('credentials', () => {
       '/api/v1/namespaces/team/services/db-rw': { spec: { clusterIP: 'None' } } as never,
     });
     await expect(appCredentials(kube, ref)).rejects.toThrow('has no cluster IP');
+  });
+});
+
+describe('a server without CloudNativePG', () => {
+  test('is told apart from a cluster that is not there', async () => {
+    // The API server's answer for a path that it does not know.
+    server.handler = (_request, response) => {
+      response.writeHead(404, { 'content-type': 'text/plain' }).end('404 page not found\n');
+    };
+    for (const call of [
+      () => getCluster(kube, ref),
+      () => findCluster(kube, ref),
+      () => createCluster(kube, cluster()),
+      () => waitForClusterReady(kube, ref, { timeoutMs: 60_000 }),
+    ]) {
+      await expect(call()).rejects.toBeInstanceOf(CnpgNotInstalledError);
+      await expect(call()).rejects.toThrow('install CloudNativePG first');
+    }
+    server.handler = (_request, response) => {
+      reply(response, 404, status(404, 'NotFound', 'namespaces "team" not found'));
+    };
+    await expect(createCluster(kube, cluster())).rejects.toBeInstanceOf(NotFoundError);
   });
 });

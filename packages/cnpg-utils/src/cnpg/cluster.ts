@@ -1,6 +1,6 @@
 import type { V1Job, V1PersistentVolume, V1PersistentVolumeClaim, V1Pod } from '@kubernetes/client-node';
 import type { KubeClient } from '../kube/client.ts';
-import { InvalidError } from '../kube/errors.ts';
+import { InvalidError, KubeError, NotFoundError } from '../kube/errors.ts';
 import type { CallOptions, NamespacedName, ResourceRef } from '../kube/refs.ts';
 import { timeouts } from '../timeouts.ts';
 import { waitFor } from '../wait.ts';
@@ -18,6 +18,12 @@ export interface ClusterWaitOptions {
   onProgress?: (state: string, elapsedMs: number) => void;
 }
 
+/** The API server does not know the kind `Cluster`. */
+export class CnpgNotInstalledError extends KubeError {
+  override readonly name = 'CnpgNotInstalledError';
+  override readonly code = 'CNPG_NOT_INSTALLED';
+}
+
 /** Reference of a Cluster object. */
 export function clusterRef(ref: NamespacedName): ResourceRef {
   return { apiVersion: CNPG_API_VERSION, kind: CLUSTER_KIND, namespace: ref.namespace, name: ref.name };
@@ -26,30 +32,45 @@ export function clusterRef(ref: NamespacedName): ResourceRef {
 /**
  * Creates a cluster. Returns as soon as the API server has it; see {@link waitForClusterReady}.
  *
- * @throws InvalidError with one sentence per refused field, ConflictError when it exists
+ * @throws InvalidError with one sentence per refused field, ConflictError when it exists, NamespaceTerminatingError,
+ * CnpgNotInstalledError
  */
 export async function createCluster(kube: KubeClient, manifest: Cluster, options: CallOptions = {}): Promise<Cluster> {
   if (manifest.metadata?.namespace === undefined || manifest.metadata.name === undefined) {
     throw new InvalidError('create Cluster: metadata.name and metadata.namespace are needed');
   }
-  return checkCluster(
-    await kube.create<Cluster>({ ...manifest, apiVersion: CNPG_API_VERSION, kind: CLUSTER_KIND }, options),
-  );
+  const object = { ...manifest, apiVersion: CNPG_API_VERSION, kind: CLUSTER_KIND };
+  return checkCluster(await kube.create<Cluster>(object, options).catch(explainMissingKind));
 }
 
-/** Reads a cluster. @throws NotFoundError */
+/** Reads a cluster. @throws NotFoundError; CnpgNotInstalledError when the API server does not know the kind */
 export async function getCluster(kube: KubeClient, ref: NamespacedName, options: CallOptions = {}): Promise<Cluster> {
-  return checkCluster(await kube.get<Cluster>(clusterRef(ref), options));
+  return checkCluster(await kube.get<Cluster>(clusterRef(ref), options).catch(explainMissingKind));
 }
 
-/** Reads a cluster; undefined when there is none. */
+/** Reads a cluster; undefined when there is none. @throws CnpgNotInstalledError */
 export async function findCluster(
   kube: KubeClient,
   ref: NamespacedName,
   options: CallOptions = {},
 ): Promise<Cluster | undefined> {
-  const found = await kube.find<Cluster>(clusterRef(ref), options);
-  return found === undefined ? undefined : checkCluster(found);
+  try {
+    return await getCluster(kube, ref, options);
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  }
+}
+
+// For a path that it does not know the API server answers plain text, for an object that is not there a Status.
+function explainMissingKind(error: unknown): never {
+  if (error instanceof NotFoundError && error.reason === undefined) {
+    throw new CnpgNotInstalledError(
+      `the API server does not know the kind ${CLUSTER_KIND} of ${CNPG_API_VERSION}: install CloudNativePG first`,
+      { status: 404, cause: error },
+    );
+  }
+  throw error;
 }
 
 /**

@@ -44,6 +44,18 @@ export class NoPrimaryError extends Error {
   readonly code = 'CNPG_NO_PRIMARY';
 }
 
+/** All pods that are labelled primary are just being deleted. */
+export class PrimaryTerminatingError extends Error {
+  override readonly name = 'PrimaryTerminatingError';
+  readonly code = 'CNPG_PRIMARY_TERMINATING';
+}
+
+/** More than one pod is labelled primary and not being deleted. */
+export class MultiplePrimariesError extends Error {
+  override readonly name = 'MultiplePrimariesError';
+  readonly code = 'CNPG_MULTIPLE_PRIMARIES';
+}
+
 /** All instance pods of a cluster by name, pods of jobs and poolers left out. */
 export async function listInstances(
   kube: KubeClient,
@@ -110,6 +122,44 @@ export async function currentPrimary(
     throw new NoPrimaryError(`${where}: its current primary ${name} has no pod; instance pods: ${existing}`);
   }
   return primary;
+}
+
+/**
+ * The instance whose pod is labelled primary: the one that the `-rw` service leads to. See {@link currentPrimary} for the
+ * one that the status names, and `primaryTruth` for all sources.
+ *
+ * @throws NoPrimaryError, PrimaryTerminatingError, MultiplePrimariesError
+ */
+export async function labelledPrimary(
+  kube: KubeClient,
+  ref: NamespacedName,
+  options: CallOptions = {},
+): Promise<Instance> {
+  const labelled = (await listInstances(kube, ref, options)).filter(({ isPrimary }) => isPrimary);
+  const where = `Cluster ${ref.namespace}/${ref.name}`;
+  const [primary, ...others] = labelled.filter(({ pod }) => !pod.terminating);
+  if (primary === undefined) {
+    if (labelled.length === 0) throw new NoPrimaryError(`${where}: no pod is labelled primary`);
+    const going = labelled.map(({ name }) => name).join(', ');
+    throw new PrimaryTerminatingError(`${where}: its pod labelled primary is being deleted: ${going}`);
+  }
+  if (others.length > 0) {
+    const all = [primary, ...others].map(({ name }) => name).join(', ');
+    throw new MultiplePrimariesError(`${where}: several pods are labelled primary: ${all}`);
+  }
+  return primary;
+}
+
+/**
+ * Instances whose pods are labelled replica and not being deleted. One that is labelled `unhealthy`, or not labelled, is
+ * no replica. May be empty.
+ */
+export async function listReplicas(
+  kube: KubeClient,
+  ref: NamespacedName,
+  options: CallOptions = {},
+): Promise<Instance[]> {
+  return (await listInstances(kube, ref, options)).filter(({ role, pod }) => role === 'replica' && !pod.terminating);
 }
 
 function roleOf(label: string | undefined): InstanceRole | undefined {

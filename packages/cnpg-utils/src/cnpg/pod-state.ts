@@ -20,6 +20,15 @@ export function isPodTerminating(pod: V1Pod): boolean {
   return pod.metadata?.deletionTimestamp !== undefined;
 }
 
+/**
+ * Whether the operator counts the pod as active: not being deleted, and neither pending nor finished. Source:
+ * `pkg/utils/pod_conditions.go` of version 1.30.
+ */
+export function isPodActive(pod: V1Pod): boolean {
+  const phase = pod.status?.phase;
+  return !isPodTerminating(pod) && phase !== 'Succeeded' && phase !== 'Failed' && phase !== 'Pending';
+}
+
 /** How often the containers of the pod were restarted, all together. */
 export function podRestarts(pod: V1Pod): number {
   return (pod.status?.containerStatuses ?? []).reduce((sum, status) => sum + status.restartCount, 0);

@@ -1,9 +1,11 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import type { KubeClient } from '../kube/client.ts';
+import { ConflictError, KubeError, NotFoundError } from '../kube/errors.ts';
 import type { CallOptions, NamespacedName } from '../kube/refs.ts';
 import { timeouts } from '../timeouts.ts';
 import { waitFor } from '../wait.ts';
 import type { ClusterWaitOptions } from './cluster.ts';
+import { isPodReady, isPodTerminating, podTrouble } from './pod-state.ts';
 
 /** Options of {@link deletePod}. */
 export interface DeletePodOptions extends CallOptions {
@@ -64,4 +66,114 @@ export async function waitForPodGone(
     },
     { ...options, timeoutMs: options.timeoutMs ?? timeouts.newTargetOnFailover, intervalMs: 250 },
   );
+}
+
+/**
+ * Waits until a pod of the same name but another UID is ready. Other pods that are ready do not count, nor does the old
+ * one.
+ *
+ * @param pod the pod to be replaced
+ * @param options.timeoutMs @default 180000 (`timeouts.podRollout`)
+ * @returns the new pod
+ * @throws WaitTimeoutError saying whether the old pod is still there and what the new one is stuck at
+ */
+export async function waitForPodReplaced(
+  kube: KubeClient,
+  pod: NamespacedName & { uid: string },
+  options: ClusterWaitOptions = {},
+): Promise<V1Pod> {
+  const ref = { apiVersion: 'v1', kind: 'Pod', namespace: pod.namespace, name: pod.name };
+  return await waitFor(
+    `pod ${pod.namespace}/${pod.name} (${pod.uid}) to be replaced by a ready one`,
+    async (signal, probe) => {
+      const found = await kube.find<V1Pod>(ref, { signal });
+      if (found === undefined) {
+        probe.observe('there is no pod of that name');
+        return undefined;
+      }
+      if (found.metadata?.uid === pod.uid) {
+        probe.observe(`the old pod is still there${isPodTerminating(found) ? ', being deleted' : ''}`);
+        return undefined;
+      }
+      if (isPodReady(found) && !isPodTerminating(found)) return found;
+      probe.observe(`the new pod is not ready: ${podTrouble(found).join('; ')}`);
+      return undefined;
+    },
+    { ...options, timeoutMs: options.timeoutMs ?? timeouts.podRollout, intervalMs: 500 },
+  );
+}
+
+/** A disruption budget does not allow a pod's eviction now. */
+export class EvictionBlockedError extends Error {
+  override readonly name = 'EvictionBlockedError';
+  readonly code = 'CNPG_EVICTION_BLOCKED';
+  /** Seconds after which the API server asks to try again. */
+  readonly retryAfterSeconds?: number;
+
+  constructor(message: string, cause: KubeError) {
+    super(message, { cause });
+    if (cause.retryAfterSeconds !== undefined) this.retryAfterSeconds = cause.retryAfterSeconds;
+  }
+}
+
+/**
+ * Evicts a pod, once: like a deletion, but refused while a disruption budget forbids it.
+ *
+ * @throws EvictionBlockedError with the budget's own words
+ * @throws NotFoundError; ConflictError when the UID is another one
+ */
+export async function evictPod(kube: KubeClient, pod: NamespacedName, options: DeletePodOptions = {}): Promise<void> {
+  const { uid, gracePeriodSeconds, ...call } = options;
+  const { namespace, name } = pod;
+  const what = `evict Pod ${namespace}/${name}`;
+  const body = {
+    apiVersion: 'policy/v1',
+    kind: 'Eviction',
+    metadata: { namespace, name },
+    deleteOptions: {
+      ...(uid === undefined ? {} : { preconditions: { uid } }),
+      ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+    },
+  };
+  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}/eviction`;
+  try {
+    await kube.transport.text({ method: 'POST', path, body, what }, call);
+  } catch (error) {
+    // 429 is also what an overloaded API server answers, without naming a budget.
+    if (
+      error instanceof KubeError &&
+      error.status === 429 &&
+      /disruption budget/i.test(error.causes.join(' ') + error.message)
+    ) {
+      throw new EvictionBlockedError(`${what}: ${error.causes.join('; ') || error.message}`, error);
+    }
+    throw error;
+  }
+}
+
+/**
+ * Marks a pod as failed in its status, as a kubelet does that evicts it to free resources. The containers go on until
+ * somebody deletes the pod: the operator does.
+ *
+ * @param options.reason @default 'Evicted'
+ * @throws NotFoundError; ConflictError when the UID is another one
+ */
+export async function failPod(
+  kube: KubeClient,
+  pod: NamespacedName & { uid: string },
+  options: CallOptions & { reason?: string } = {},
+): Promise<void> {
+  const { reason = 'Evicted', ...call } = options;
+  const ref = { apiVersion: 'v1', kind: 'Pod', namespace: pod.namespace, name: pod.name };
+  // A UID in the patch that is not the object's is refused with a conflict.
+  const patch = {
+    metadata: { uid: pod.uid },
+    status: { phase: 'Failed', reason, message: 'marked as failed by a test' },
+  };
+  await kube.patch<V1Pod>(ref, patch, { ...call, subresource: 'status' });
+}
+
+/** Whether the error says that a pod of that name and UID does not exist (any more). */
+export function isPodGoneError(error: unknown): boolean {
+  return error instanceof NotFoundError || (error instanceof ConflictError && error.message.includes('UID'));
 }

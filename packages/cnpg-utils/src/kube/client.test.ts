@@ -6,6 +6,7 @@ import {
   ConflictError,
   ForbiddenError,
   InvalidError,
+  KubeconfigError,
   KubeError,
   NotFoundError,
   TimeoutError,
@@ -317,6 +318,15 @@ describe('kubeconfig', () => {
     } finally {
       delete process.env['KUBECONFIG'];
     }
+  });
+
+  test('a kubeconfig without a current context says what to do', () => {
+    const without = JSON.stringify({ ...(JSON.parse(server.kubeconfig) as object), 'current-context': undefined });
+    expect(() => KubeClient.fromString(without)).toThrow(KubeconfigError);
+    expect(() => KubeClient.fromString(without)).toThrow('pass `context`; known are: x');
+    expect(KubeClient.fromString(without, { context: 'x' }).server).toBe(server.url);
+    expect(() => KubeClient.fromString('{')).toThrow(KubeconfigError);
+    expect(() => KubeClient.fromString('')).toThrow(KubeconfigError);
   });
 
   test('a missing file and a missing context are named', () => {

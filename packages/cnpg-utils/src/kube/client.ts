@@ -17,7 +17,7 @@ import {
   type RequestContext,
 } from '@kubernetes/client-node';
 import { reviveDates } from './dates.ts';
-import { InvalidError, KubeError, NotFoundError } from './errors.ts';
+import { InvalidError, KubeconfigError, NotFoundError } from './errors.ts';
 import { PooledKubeConfig } from './kube-config.ts';
 import { describeRef, type CallOptions, type CollectionRef, type ResourceRef } from './refs.ts';
 import { apiVersionPath, knownResourceName, type ResourceName } from './resource-names.ts';
@@ -103,14 +103,14 @@ export class KubeClient {
   /**
    * Reads a kubeconfig file. The environment variable KUBECONFIG is never looked at.
    *
-   * @throws KubeError when the file cannot be read or has no such context
+   * @throws KubeconfigError when the file cannot be read or has no such context
    */
   static fromFile(path: string, options: KubeClientOptions = {}): KubeClient {
     let text: string;
     try {
       text = readFileSync(path, 'utf8');
     } catch (error) {
-      throw new KubeError(`kubeconfig ${path} cannot be read: ${messageOf(error)}`, { cause: error });
+      throw new KubeconfigError(`kubeconfig ${path} cannot be read: ${messageOf(error)}`, { cause: error });
     }
     return KubeClient.#fromText(text, options, `kubeconfig ${path}`, dirname(path));
   }
@@ -125,15 +125,18 @@ export class KubeClient {
     try {
       config.loadFromString(text);
     } catch (error) {
-      throw new KubeError(`${what} is not valid: ${messageOf(error)}`, { cause: error });
+      throw new KubeconfigError(`${what} is not valid: ${messageOf(error)}`, { cause: error });
     }
     if (folder !== undefined) config.makePathsAbsolute(folder);
     if (options.context !== undefined) config.setCurrentContext(options.context);
     if (config.getContextObject(config.currentContext) === null) {
       const known = config.getContexts().map((context) => context.name);
-      throw new KubeError(
-        `${what}: there is no context ${JSON.stringify(config.currentContext)}; known are: ${known.join(', ') || 'none'}`,
-      );
+      const wanted = config.currentContext as string | undefined;
+      const problem =
+        wanted === undefined || wanted === ''
+          ? 'it has no current context; set one with `kubectl config use-context`, or pass `context`'
+          : `there is no context ${JSON.stringify(wanted)}`;
+      throw new KubeconfigError(`${what}: ${problem}; known are: ${known.join(', ') || 'none'}`);
     }
     return new KubeClient(config);
   }
@@ -312,6 +315,15 @@ export class KubeClient {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /**
+   * Whether objects of a kind belong to a namespace.
+   *
+   * @throws NotFoundError when the API server does not know the kind
+   */
+  async isNamespaced(ref: CollectionRef, options: CallOptions = {}): Promise<boolean> {
+    return (await this.#resourceName(ref, options)).namespaced;
   }
 
   /**

@@ -57,6 +57,18 @@ export class ForbiddenError extends KubeError {
   override readonly code = 'KUBE_FORBIDDEN';
 }
 
+/** A kubeconfig cannot be read, is none, or names no cluster to talk to. Nothing was sent. */
+export class KubeconfigError extends KubeError {
+  override readonly name = 'KubeconfigError';
+  override readonly code = 'KUBE_CONFIG';
+}
+
+/** Nothing can be created in a namespace that is being deleted. Wait until it is gone, or use another one. */
+export class NamespaceTerminatingError extends KubeError {
+  override readonly name = 'NamespaceTerminatingError';
+  override readonly code = 'KUBE_NAMESPACE_TERMINATING';
+}
+
 /** 400 or 422: the API server or a webhook refused the object. `causes` has one sentence per field. */
 export class InvalidError extends KubeError {
   override readonly name = 'InvalidError';
@@ -113,6 +125,9 @@ export function errorFromReply(what: string, status: number, body: string, retry
     ...(Number.isFinite(seconds) && seconds > 0 ? { retryAfterSeconds: seconds } : {}),
   };
   const message = `${what}: ${status}${reply?.reason === undefined ? '' : ` ${reply.reason}`}: ${text}`;
+  if (reply?.details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating') === true) {
+    return new NamespaceTerminatingError(message, details);
+  }
   switch (status) {
     case 400:
     case 422:

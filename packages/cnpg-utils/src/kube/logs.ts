@@ -17,6 +17,8 @@ export interface LogOptions extends CallOptions {
   /** Only the last lines. */
   tailLines?: number;
   sinceSeconds?: number;
+  /** Only lines written at this time or later, such as `2026-01-02T03:04:05.678901234Z`. */
+  sinceTime?: string;
   /** The log of the container's life before its last restart. @default false */
   previous?: boolean;
   /** Put the time in front of each line. @default false */
@@ -58,6 +60,7 @@ function logRequest(target: LogTarget, options: LogOptions, follow: boolean) {
       follow: follow ? true : undefined,
       tailLines: options.tailLines,
       sinceSeconds: options.sinceSeconds,
+      sinceTime: options.sinceTime,
       previous: options.previous,
       timestamps: options.timestamps,
     },

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { request, type Dispatcher } from 'undici';
 import { anySignal, abortReason } from '../signals.ts';
 import { timeouts } from '../timeouts.ts';
-import { errorFromReply, KubeError, TimeoutError, UnreachableError } from './errors.ts';
+import { errorFromReply, KubeconfigError, KubeError, TimeoutError, UnreachableError } from './errors.ts';
 import type { PooledKubeConfig } from './kube-config.ts';
 import type { CallOptions } from './refs.ts';
 
@@ -38,7 +38,7 @@ export class KubeTransport {
     this.config = config;
     const server = config.getCurrentCluster()?.server;
     if (server === undefined) {
-      throw new KubeError(`kubeconfig: context ${JSON.stringify(config.currentContext)} names no known cluster`);
+      throw new KubeconfigError(`kubeconfig: context ${JSON.stringify(config.currentContext)} names no known cluster`);
     }
     this.server = server.replace(/\/+$/, '');
   }

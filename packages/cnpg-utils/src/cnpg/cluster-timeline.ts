@@ -1,0 +1,190 @@
+import type { V1Lease, V1Pod } from '@kubernetes/client-node';
+import type { KubeClient } from '../kube/client.ts';
+import type { NamespacedName } from '../kube/refs.ts';
+import { watch, type BlindInterval, type Watch, type WatchEvent } from '../kube/watch.ts';
+import { anySignal } from '../signals.ts';
+import { CLUSTER_KIND, CNPG_API_VERSION, labels, names } from './constants.ts';
+import { instanceOf } from './instances.ts';
+import type { Cluster } from './types.ts';
+
+/** What a {@link ClusterTransition} is about. */
+export type TransitionOf =
+  | 'phase'
+  | 'currentPrimary'
+  | 'targetPrimary'
+  | 'readyInstances'
+  | 'timeline'
+  | 'leaseHolder'
+  /** `cnpg.io/instanceRole` of a pod. */
+  | 'role'
+  /** Readiness of a pod: `ready`, `not ready`. */
+  | 'readiness'
+  /** A pod by its UID: it came, is being deleted, is gone. */
+  | 'pod';
+
+/** One change of a cluster, seen when the API server told of it. */
+export interface ClusterTransition {
+  /** When it was seen here, on the clock of `performance.now()`. */
+  atMs: number;
+  what: TransitionOf;
+  /** Instance, for what belongs to a pod. */
+  instance?: string;
+  /** UID of its pod. */
+  uid?: string;
+  /** Undefined at the start, or where there was nothing. */
+  from?: string;
+  to?: string;
+  /** It was found by comparing after a time of blindness and happened earlier. */
+  late: boolean;
+}
+
+/** A record of a cluster's changes that is being written. */
+export interface ClusterTimeline extends AsyncDisposable {
+  /** Changes in the order in which they were seen. The state at the start is among them, with no `from`. */
+  readonly transitions: readonly ClusterTransition[];
+  /** Settles when the state at the start is known: from then on nothing is missed. */
+  readonly ready: Promise<void>;
+  /** Times in which changes could not be seen when they happened. */
+  readonly blindIntervals: readonly BlindInterval[];
+  /** Whether that was so at any time between two points in time. Measure nothing across such a time. */
+  wasBlind(fromMs: number, toMs: number): boolean;
+  /** The first change at or after a point in time that a test accepts. */
+  first(fromMs: number, accepts: (transition: ClusterTransition) => boolean): ClusterTransition | undefined;
+  /** Stops recording. */
+  close(): Promise<void>;
+}
+
+/** Options of {@link recordCluster}. */
+export interface RecordClusterOptions {
+  signal?: AbortSignal;
+  /** Called with each change. */
+  onTransition?: (transition: ClusterTransition) => void;
+}
+
+/**
+ * Records every change of a cluster's phase, primary, timeline, lease, and of its instances' roles, readiness and pods,
+ * from watches. For measuring: its times are those at which the API server told, not those of a poll.
+ */
+export function recordCluster(
+  kube: KubeClient,
+  ref: NamespacedName,
+  options: RecordClusterOptions = {},
+): ClusterTimeline {
+  return new RecordedCluster(kube, ref, options);
+}
+
+class RecordedCluster implements ClusterTimeline {
+  readonly transitions: ClusterTransition[] = [];
+  readonly ready: Promise<void>;
+  readonly #watches: Watch<Cluster | V1Pod | V1Lease>[] = [];
+  readonly #work: Promise<void>[] = [];
+  readonly #known = new Map<string, string>();
+  readonly #ended = new AbortController();
+  readonly #options: RecordClusterOptions;
+
+  constructor(kube: KubeClient, ref: NamespacedName, options: RecordClusterOptions) {
+    this.#options = options;
+    const { namespace, name } = ref;
+    const signal = anySignal(options.signal, this.#ended.signal) ?? this.#ended.signal;
+    const named = (object: string) => ({ namespace, fieldSelector: `metadata.name=${object}` });
+    this.#follow(
+      watch<Cluster>(kube, { apiVersion: CNPG_API_VERSION, kind: CLUSTER_KIND, ...named(name) }, { signal }),
+      (event) => {
+        this.#seeCluster(event);
+      },
+    );
+    const selector = `${labels.cluster}=${name},${labels.podRole}=instance`;
+    this.#follow(
+      watch<V1Pod>(kube, { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: selector }, { signal }),
+      (event) => {
+        this.#seePod(event);
+      },
+    );
+    const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', ...named(names.primaryLease(name)) };
+    this.#follow(watch<V1Lease>(kube, lease, { signal }), (event) => {
+      const holder = event.type === 'DELETED' ? undefined : event.object.spec?.holderIdentity || undefined;
+      this.#set(event, { what: 'leaseHolder' }, holder);
+    });
+    this.ready = Promise.all(this.#watches.map((one) => one.ready)).then(() => {});
+    this.ready.catch(() => {});
+  }
+
+  get blindIntervals(): BlindInterval[] {
+    return this.#watches.flatMap((one) => one.blindIntervals).toSorted((a, b) => a.fromMs - b.fromMs);
+  }
+
+  wasBlind(fromMs: number, toMs: number): boolean {
+    return this.#watches.some((one) => one.wasBlind(fromMs, toMs));
+  }
+
+  first(fromMs: number, accepts: (transition: ClusterTransition) => boolean): ClusterTransition | undefined {
+    return this.transitions.find((transition) => transition.atMs >= fromMs && accepts(transition));
+  }
+
+  async close(): Promise<void> {
+    this.#ended.abort();
+    await Promise.all(this.#watches.map((one) => one.close()));
+    await Promise.allSettled(this.#work);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #follow<T extends Cluster | V1Pod | V1Lease>(one: Watch<T>, see: (event: WatchEvent<T>) => void): void {
+    this.#watches.push(one);
+    const work = (async () => {
+      for await (const event of one) see(event);
+    })();
+    // A refused first list is told by `ready`.
+    work.catch(() => {});
+    this.#work.push(work);
+  }
+
+  #seeCluster(event: WatchEvent<Cluster>): void {
+    const { status = {} } = event.type === 'DELETED' ? {} : event.object;
+    this.#set(event, { what: 'phase' }, status.phase);
+    this.#set(event, { what: 'targetPrimary' }, status.targetPrimary);
+    this.#set(event, { what: 'currentPrimary' }, status.currentPrimary);
+    this.#set(event, { what: 'timeline' }, status.timelineID?.toString());
+    this.#set(event, { what: 'readyInstances' }, status.readyInstances?.toString());
+  }
+
+  #seePod(event: WatchEvent<V1Pod>): void {
+    const { name, pod, role } = instanceOf(event.object);
+    const id = { instance: name, uid: pod.uid };
+    const gone = event.type === 'DELETED';
+    this.#set(event, { what: 'pod', ...id }, gone ? 'gone' : pod.terminating ? 'being deleted' : 'there');
+    this.#set(event, { what: 'role', ...id }, gone ? undefined : role);
+    this.#set(event, { what: 'readiness', ...id }, gone ? undefined : pod.ready ? 'ready' : 'not ready');
+  }
+
+  #set(
+    event: WatchEvent<Cluster | V1Pod | V1Lease>,
+    about: Pick<ClusterTransition, 'what' | 'instance' | 'uid'>,
+    to: string | undefined,
+  ): void {
+    const key = `${about.what} ${about.uid ?? ''}`;
+    const from = this.#known.get(key);
+    if (from === to) return;
+    if (to === undefined) this.#known.delete(key);
+    else this.#known.set(key, to);
+    const transition: ClusterTransition = {
+      atMs: event.atMs,
+      ...about,
+      ...(from === undefined ? {} : { from }),
+      ...(to === undefined ? {} : { to }),
+      late: event.source === 'relist',
+    };
+    this.transitions.push(transition);
+    this.#options.onTransition?.(transition);
+  }
+}
+
+/** A change in one line, its time relative to a point in time. */
+export function describeTransition(transition: ClusterTransition, sinceMs = 0): string {
+  const { atMs, what, instance, from, to, late } = transition;
+  const seconds = ((atMs - sinceMs) / 1000).toFixed(3);
+  const subject = instance === undefined ? what : `${what} of ${instance}`;
+  return `${seconds} s ${subject}: ${from ?? 'none'} → ${to ?? 'none'}${late ? ' (seen late)' : ''}`;
+}

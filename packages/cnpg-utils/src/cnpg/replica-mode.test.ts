@@ -1,0 +1,33 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { FakeApiServer } from '../../test/support/fake-api-server.ts';
+import { firstState } from '../../test/support/first-state.ts';
+import { storeObject } from '../../test/support/stored-object.ts';
+import { KubeClient } from '../kube/client.ts';
+import { setReplicaMode, waitForDemotionToken } from './replica-mode.ts';
+
+let server: FakeApiServer;
+let kube: KubeClient;
+beforeEach(async () => {
+  server = await FakeApiServer.start();
+  kube = KubeClient.fromString(server.kubeconfig);
+});
+afterEach(async () => {
+  await kube.close();
+  await server[Symbol.asyncDispose]();
+});
+
+test('a cluster follows another, and hands over with a token', async () => {
+  const ref = { namespace: 'team', name: 'db' };
+  const object = storeObject(server, '/apis/postgresql.cnpg.io/v1/namespaces/team/clusters/db', {
+    apiVersion: 'postgresql.cnpg.io/v1',
+    kind: 'Cluster',
+    metadata: { ...ref, uid: 'u' },
+    spec: { instances: 1, replica: { source: 'a' } },
+    status: { demotionToken: '' },
+  });
+  await setReplicaMode(kube, ref, { primary: 'b', promotionToken: 'p' });
+  expect(object.current()).toMatchObject({ spec: { replica: { source: 'a', primary: 'b', promotionToken: 'p' } } });
+  await expect(firstState((wait) => waitForDemotionToken(kube, ref, wait))).resolves.toBe('no status yet');
+  object.change({ status: { demotionToken: 'token' } });
+  await expect(waitForDemotionToken(kube, ref)).resolves.toBe('token');
+});

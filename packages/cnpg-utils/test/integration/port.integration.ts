@@ -1,0 +1,265 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  createCluster,
+  currentPrimary,
+  drainNode,
+  evictPod,
+  EvictionBlockedError,
+  expectedSlots,
+  failoverQuorum,
+  failPod,
+  fence,
+  findCluster,
+  findPodByUid,
+  getCluster,
+  hibernate,
+  holdVolume,
+  deletePod,
+  deleteVolume,
+  instanceMetrics,
+  instanceStatusByProxy,
+  killPostmaster,
+  listInstances,
+  listVolumes,
+  operatorLeader,
+  operatorStatus,
+  PodReplacedError,
+  primaryLease,
+  quorumAllowsFailover,
+  rehydrate,
+  releaseVolume,
+  restartCluster,
+  scaleCluster,
+  setTargetPrimary,
+  SwitchoverRefusedError,
+  unfence,
+  waitFor,
+  waitForClusterReady,
+  waitForHealthy,
+  waitForPodReplaced,
+  waitForPrimaryChange,
+  waitForPrimaryLease,
+  waitForRestarted,
+  waitForSlots,
+  waitForVolumesReplaced,
+  WaitTimeoutError,
+  type Instance,
+} from '../../src/index.ts';
+import { anyImage, labClient, namespace } from './lab.ts';
+
+const kube = labClient();
+const ref = { namespace, name: process.env['CNPG_UTILS_CLUSTER'] ?? 'port' };
+
+beforeAll(async () => {
+  await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+  if ((await findCluster(kube, ref)) === undefined) {
+    const imageName = await anyImage(kube);
+    await createCluster(kube, {
+      apiVersion: 'postgresql.cnpg.io/v1',
+      kind: 'Cluster',
+      metadata: ref,
+      spec: {
+        instances: 3,
+        ...(imageName === undefined ? {} : { imageName }),
+        imagePullPolicy: 'IfNotPresent',
+        smartShutdownTimeout: 0,
+        stopDelay: 60,
+        switchoverDelay: 30,
+        storage: { size: '512Mi' },
+        walStorage: { size: '512Mi' },
+        postgresql: { synchronous: { method: 'any', number: 1, dataDurability: 'required', failoverQuorum: true } },
+      },
+    });
+  }
+  await waitForHealthy(kube, ref, { timeoutMs: 300_000 });
+}, 330_000);
+
+afterAll(async () => {
+  await kube.close();
+});
+
+async function aReplica(): Promise<Instance> {
+  const primary = await currentPrimary(kube, ref);
+  const replica = (await listInstances(kube, ref)).find(({ name }) => name !== primary.name);
+  if (replica === undefined) throw new Error('no replica');
+  return replica;
+}
+
+const idOf = ({ pod }: Instance) => ({ namespace, name: pod.name, uid: pod.uid });
+
+describe('looking', () => {
+  test('instance managers tell their status and their metrics', async () => {
+    const primary = await currentPrimary(kube, ref);
+    const status = await instanceStatusByProxy(kube, idOf(primary));
+    expect(status).toMatchObject({ isPrimary: true, timeLineID: expect.any(Number) });
+    expect(status.replicationInfo).toHaveLength(2);
+    const replica = await instanceStatusByProxy(kube, idOf(await aReplica()));
+    expect(replica).toMatchObject({ isPrimary: false, isWalReceiverActive: true, systemID: status.systemID });
+    expect(await instanceMetrics(kube, idOf(primary))).toContain('cnpg_collector_up');
+  });
+
+  test('the primary holds the lease of the cluster, a pod of the operator its own', async () => {
+    const primary = await currentPrimary(kube, ref);
+    const lease = await primaryLease(kube, ref);
+    expect(lease).toMatchObject({ holder: primary.pod.name, owners: [`Cluster/${ref.name}`] });
+    const leader = await operatorLeader(kube);
+    expect((await operatorStatus(kube)).pods.map(({ name }) => name)).toContain(leader?.pod);
+  });
+
+  test('the quorum allows a failover while enough standbys are there', async () => {
+    const primary = await currentPrimary(kube, ref);
+    const quorum = await failoverQuorum(kube, ref);
+    const standbys = (await listInstances(kube, ref)).map(({ name }) => name).filter((name) => name !== primary.name);
+    expect(quorum).toMatchObject({ primary: primary.name, standbyNumber: 1 });
+    expect(quorum?.standbyNames.toSorted()).toEqual(standbys);
+    expect(quorumAllowsFailover(quorum, standbys).allowed).toBe(true);
+    expect(quorumAllowsFailover(quorum, standbys.slice(1)).allowed).toBe(false);
+  });
+
+  test('every instance has its slots', async () => {
+    const slots = await waitForSlots(kube, ref, { timeoutMs: 90_000 });
+    const primary = await currentPrimary(kube, ref);
+    expect(slots[primary.name]?.map(({ name }) => name)).toEqual(
+      expectedSlots(await getCluster(kube, ref), primary.name),
+    );
+    expect(Object.keys(slots)).toHaveLength(3);
+  }, 100_000);
+
+  test('every instance has a data and a WAL volume', async () => {
+    const volumes = await listVolumes(kube, ref);
+    expect(volumes.map(({ instance, role }) => `${instance} ${role}`)).toHaveLength(6);
+    expect(new Set(volumes.map(({ role }) => role))).toEqual(new Set(['PG_DATA', 'PG_WAL']));
+  });
+});
+
+test('a fenced replica is not ready, an unfenced one is again', async () => {
+  const replica = await aReplica();
+  await fence(kube, ref, replica.name);
+  await waitFor(
+    'the fenced pod to be not ready',
+    async () =>
+      (await listInstances(kube, ref)).find(({ name }) => name === replica.name)?.pod.ready === false
+        ? true
+        : undefined,
+    { timeoutMs: 120_000 },
+  );
+  expect((await currentPrimary(kube, ref)).name).not.toBe(replica.name);
+  await unfence(kube, ref, replica.name);
+  const health = await waitForHealthy(kube, ref, { timeoutMs: 140_000 });
+  expect(health.problems).toEqual([]);
+  expect((await listInstances(kube, ref)).find(({ name }) => name === replica.name)?.pod.uid).toBe(replica.pod.uid);
+}, 280_000);
+
+test('a switchover: refused for what does not exist, followed by label, status and lease', async () => {
+  await expect(setTargetPrimary(kube, ref, 'port-99')).rejects.toBeInstanceOf(SwitchoverRefusedError);
+  const [primary, replica] = await Promise.all([currentPrimary(kube, ref), aReplica()]);
+  await expect(setTargetPrimary(kube, ref, replica.name, { uid: 'another' })).rejects.toThrow('has UID');
+  const asked = await setTargetPrimary(kube, ref, replica.name, { uid: replica.pod.uid });
+  expect(asked.status).toMatchObject({ targetPrimary: replica.name, phase: 'Switchover in progress' });
+  const now = await waitForPrimaryChange(kube, ref, { from: primary.name, timeoutMs: 90_000 });
+  expect(now.name).toBe(replica.name);
+  await waitForPrimaryLease(kube, ref, replica.name);
+  await waitForHealthy(kube, ref, { timeoutMs: 180_000 });
+}, 300_000);
+
+test('a killed postmaster: the pod stays, its container is restarted', async () => {
+  const replica = await aReplica();
+  await expect(killPostmaster(kube, { ...idOf(replica), uid: 'another' })).rejects.toBeInstanceOf(PodReplacedError);
+  const { pid } = await killPostmaster(kube, idOf(replica));
+  expect(pid).toBeGreaterThan(1);
+  await waitFor(
+    'a restart',
+    async () => {
+      const now = (await listInstances(kube, ref)).find(({ pod }) => pod.uid === replica.pod.uid);
+      return now !== undefined && now.pod.restarts > replica.pod.restarts ? true : undefined;
+    },
+    { timeoutMs: 60_000 },
+  );
+  await waitForHealthy(kube, ref, { timeoutMs: 180_000 });
+}, 260_000);
+
+describe('evictions', () => {
+  test('the budget protects the primary, and names itself', async () => {
+    const primary = await currentPrimary(kube, ref);
+    const refused = await evictPod(kube, idOf(primary), { uid: primary.pod.uid }).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(EvictionBlockedError);
+    expect(String(refused)).toContain(`${ref.name}-primary`);
+    const drained = await drainNode(kube, primary.pod.node ?? '', {
+      namespace,
+      labelSelector: `cnpg.io/instanceName=${primary.name}`,
+      cordon: false,
+      timeoutMs: 5_000,
+    }).catch((error: unknown) => error);
+    expect(drained).toBeInstanceOf(WaitTimeoutError);
+    expect(String(drained)).toContain(`${ref.name}-primary`);
+    expect(await findPodByUid(kube, idOf(primary))).toBeDefined();
+  }, 30_000);
+
+  test('a drained replica is replaced by a pod of the same name with another UID', async () => {
+    const replica = await aReplica();
+    const { evicted } = await drainNode(kube, replica.pod.node ?? '', {
+      namespace,
+      labelSelector: `cnpg.io/instanceName=${replica.name}`,
+      cordon: false,
+      timeoutMs: 100_000,
+    });
+    expect(evicted.map(({ uid }) => uid)).toContain(replica.pod.uid);
+    const successor = await waitForPodReplaced(kube, idOf(replica));
+    expect(successor.metadata?.uid).not.toBe(replica.pod.uid);
+    await waitForHealthy(kube, ref, { timeoutMs: 180_000 });
+  }, 400_000);
+
+  test('a pod that is marked as evicted is replaced', async () => {
+    const replica = await aReplica();
+    await expect(failPod(kube, { ...idOf(replica), uid: 'another' })).rejects.toThrow(/uid|UID/);
+    await failPod(kube, idOf(replica));
+    await waitForPodReplaced(kube, idOf(replica));
+    await waitForHealthy(kube, ref, { timeoutMs: 180_000 });
+  }, 400_000);
+});
+
+test('a rolling restart reaches every instance', async () => {
+  const replica = await aReplica();
+  const requested = await restartCluster(kube, ref);
+  await waitForRestarted(kube, ref, requested, { timeoutMs: 300_000 });
+  await waitForHealthy(kube, ref, { timeoutMs: 180_000 });
+  expect(await findPodByUid(kube, idOf(replica))).toBeUndefined();
+}, 500_000);
+
+test('a volume that is held does not go; released, it comes back as another', async () => {
+  const replica = await aReplica();
+  const volumes = await listVolumes(kube, ref, { instance: replica.name });
+  const wal = volumes.find(({ role }) => role === 'PG_WAL');
+  if (wal === undefined) throw new Error('no WAL volume');
+  expect(await holdVolume(kube, { namespace, name: wal.name })).toBe(true);
+  expect(await holdVolume(kube, { namespace, name: wal.name })).toBe(false);
+  try {
+    for (const { name, uid } of volumes) await deleteVolume(kube, { namespace, name, uid });
+    await deletePod(kube, idOf(replica), { uid: replica.pod.uid, gracePeriodSeconds: 1 });
+    const impatient = waitForVolumesReplaced(kube, ref, volumes, { timeoutMs: 15_000 });
+    await expect(impatient).rejects.toThrow(`${wal.name} (still there, being deleted)`);
+  } finally {
+    await releaseVolume(kube, { namespace, name: wal.name });
+  }
+  const now = await waitForVolumesReplaced(kube, ref, volumes);
+  expect(now.map(({ uid }) => uid)).not.toContain(wal.uid);
+  await waitForHealthy(kube, ref, { timeoutMs: 240_000 });
+}, 600_000);
+
+test('hibernated and woken again', async () => {
+  await hibernate(kube, ref, { timeoutMs: 180_000 });
+  expect(await listInstances(kube, ref)).toEqual([]);
+  expect(await listVolumes(kube, ref)).toHaveLength(6);
+  await rehydrate(kube, ref, { timeoutMs: 300_000 });
+  await waitForHealthy(kube, ref, { timeoutMs: 180_000 });
+}, 700_000);
+
+test('scaled down and up', async () => {
+  await scaleCluster(kube, ref, 2);
+  await waitForClusterReady(kube, ref, { timeoutMs: 180_000 });
+  expect(await listInstances(kube, ref)).toHaveLength(2);
+  await scaleCluster(kube, ref, 3);
+  await waitForClusterReady(kube, ref, { timeoutMs: 300_000 });
+  await waitForHealthy(kube, ref, { timeoutMs: 180_000 });
+  await waitForSlots(kube, ref, { timeoutMs: 120_000 });
+}, 800_000);

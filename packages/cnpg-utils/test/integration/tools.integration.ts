@@ -1,0 +1,210 @@
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  applyManifests,
+  buildCluster,
+  clusterProfiles,
+  createTestNamespace,
+  currentPrimary,
+  deletePod,
+  deleteManifests,
+  describeTransition,
+  directoryIsEmpty,
+  dumpCluster,
+  fileExists,
+  findCluster,
+  formatDump,
+  holdVolume,
+  InvalidError,
+  KubeError,
+  listInstances,
+  NamespaceTerminatingError,
+  parseJsonLog,
+  parseManifests,
+  PGDATA,
+  podLogs,
+  postgresRecords,
+  psqlRows,
+  readManifests,
+  recordCluster,
+  tailLogs,
+  waitFor,
+  waitForHealthy,
+  waitForPrimaryChange,
+  type ClusterProfileName,
+} from '../../src/index.ts';
+import { anyImage, labClient, namespace } from './lab.ts';
+
+const kube = labClient();
+const ref = { namespace, name: process.env['CNPG_UTILS_CLUSTER'] ?? 'port' };
+
+beforeAll(async () => {
+  await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+  if ((await findCluster(kube, ref)) === undefined) {
+    const imageName = await anyImage(kube);
+    const settings = {
+      profile: 'sync',
+      ...(imageName === undefined ? {} : { imageName }),
+      imagePullPolicy: 'IfNotPresent',
+      stopDelay: 60,
+      smartShutdownTimeout: 0,
+      switchoverDelay: 30,
+      storage: { size: '512Mi' },
+      walStorage: { size: '512Mi' },
+    } as const;
+    await kube.create(buildCluster(ref, settings));
+  }
+  await waitForHealthy(kube, ref, { timeoutMs: 300_000 });
+}, 330_000);
+
+afterAll(async () => {
+  await kube.close();
+});
+
+const place = (pod: string) => ({ namespace, pod, container: 'postgres' });
+
+test.for(Object.keys(clusterProfiles) as ClusterProfileName[])(
+  'CloudNativePG accepts the shape %s',
+  async (profile) => {
+    const cluster = buildCluster({ namespace, name: `dry-${profile}` }, { profile });
+    await expect(kube.create(cluster, { dryRun: true })).resolves.toMatchObject({ kind: 'Cluster' });
+    const path = fileURLToPath(new URL(`../../../../fixtures/clusters/${profile}.yaml`, import.meta.url));
+    const [fixture] = await readManifests(path);
+    expect(fixture?.kind).toBe('Cluster');
+  },
+);
+
+// What the builder refuses, the webhook refuses, too: the rules are not ours.
+test.for<[why: string, spec: object]>([
+  ['too few instances', { postgresql: { synchronous: { method: 'any', number: 1 } } }],
+  ['a parameter of the operator', { postgresql: { parameters: { ssl: 'off' } } }],
+  ['a short lease', { primaryLease: { leaseDurationSeconds: 10 } }],
+  ['few tries to renew', { primaryLease: { renewDeadlineSeconds: 6, retryPeriodSeconds: 5 } }],
+  [
+    'preferred with names of others',
+    {
+      instances: 3,
+      postgresql: { synchronous: { method: 'any', number: 1, dataDurability: 'preferred', standbyNamesPost: ['x'] } },
+    },
+  ],
+])('CloudNativePG refuses %s', async ([, spec]) => {
+  const cluster = buildCluster({ namespace, name: 'dry' }, { profile: 'single' });
+  const refused = { ...cluster, spec: { ...cluster.spec, ...spec } };
+  const error: unknown = await kube.create(refused, { dryRun: true }).catch((problem: unknown) => problem);
+  expect(error).toBeInstanceOf(KubeError);
+  expect(error).toMatchObject({ status: expect.toSatisfy((status: number) => status === 403 || status === 422) });
+});
+
+test('files of an instance', async () => {
+  const { pod } = await currentPrimary(kube, ref);
+  await expect(fileExists(kube, place(pod.name), `${PGDATA}/postmaster.pid`)).resolves.toBe(true);
+  await expect(fileExists(kube, place(pod.name), `${PGDATA}/none`)).resolves.toBe(false);
+  await expect(directoryIsEmpty(kube, place(pod.name), `${PGDATA}/pg_twophase`)).resolves.toBe(true);
+  await expect(directoryIsEmpty(kube, place(pod.name), `${PGDATA}/base`)).resolves.toBe(false);
+});
+
+test('a dump has every part', async () => {
+  const dump = await dumpCluster(kube, ref);
+  expect(dump.missing).toEqual({});
+  expect(dump.pods).toHaveLength(3);
+  expect(dump.endpointSlices.length).toBeGreaterThanOrEqual(3);
+  expect(dump.primaryLease?.spec?.holderIdentity).toBe(dump.cluster?.status?.currentPrimary);
+  const text = formatDump(dump);
+  expect(text).toContain('Cluster in healthy state');
+  expect(text).toContain(`${ref.name}-rw → `);
+});
+
+test('PostgreSQL’s log: an error of ours is in it', async () => {
+  const { pod } = await currentPrimary(kube, ref);
+  const mark = `p${Date.now()}`;
+  await psqlRows(kube, { namespace, name: pod.name }, `SELECT ${mark}`).catch(() => []);
+  const records = await waitFor(
+    'the record',
+    async () => {
+      const { entries } = parseJsonLog(await podLogs(kube, place(pod.name), { sinceSeconds: 60 }));
+      const found = postgresRecords(entries).filter(({ message }) => message.includes(mark));
+      return found.length > 0 ? found : undefined;
+    },
+    { timeoutMs: 10_000 },
+  );
+  expect(records[0]).toMatchObject({ severity: 'ERROR', sqlState: '42703', user: 'postgres' });
+}, 20_000);
+
+test('a failover on record: changes, and the log of a pod that is gone', async () => {
+  await using timeline = recordCluster(kube, ref);
+  await using tail = tailLogs(kube, {
+    namespace,
+    labelSelector: `cnpg.io/cluster=${ref.name},cnpg.io/podRole=instance`,
+    containers: ['postgres'],
+  });
+  await Promise.all([timeline.ready, tail.ready]);
+  const primary = await currentPrimary(kube, ref);
+  await waitFor('its log', async () => tail.lines.some(({ uid }) => uid === primary.pod.uid) || undefined, {
+    timeoutMs: 20_000,
+    intervalMs: 200,
+  });
+  const startMs = performance.now();
+  await deletePod(kube, { namespace, name: primary.pod.name }, { uid: primary.pod.uid, gracePeriodSeconds: 1 });
+  const now = await waitForPrimaryChange(kube, ref, { from: primary.name, timeoutMs: 120_000 });
+  await waitForHealthy(kube, ref, { timeoutMs: 240_000 });
+  const changes = timeline.transitions.filter(({ atMs }) => atMs >= startMs);
+  console.log(changes.map((change) => describeTransition(change, startMs)).join('\n'));
+  const pending = timeline.first(startMs, ({ what, to }) => what === 'targetPrimary' && to !== primary.name);
+  const promoted = timeline.first(startMs, ({ what, to }) => what === 'currentPrimary' && to === now.name);
+  const held = timeline.first(startMs, ({ what, to }) => what === 'leaseHolder' && to === now.pod.name);
+  expect(pending?.atMs).toBeLessThan(promoted?.atMs ?? 0);
+  expect(held?.atMs).toBeLessThan(promoted?.atMs ?? 0);
+  expect(timeline.first(startMs, ({ uid, to }) => uid === primary.pod.uid && to === 'gone')).toBeDefined();
+  const old = tail.lines.filter(({ uid }) => uid === primary.pod.uid);
+  const successor = (await listInstances(kube, ref)).find(({ name }) => name === primary.name);
+  expect(successor?.pod.uid).not.toBe(primary.pod.uid);
+  const fresh = tail.lines.filter(({ uid }) => uid === successor?.pod.uid);
+  expect(old.length).toBeGreaterThan(0);
+  expect(fresh.length).toBeGreaterThan(0);
+  // Compared with what the API server gives for the pod that has the name now: nothing missing, nothing twice.
+  const whole = (await podLogs(kube, place(successor?.pod.name ?? ''))).split('\n').filter((line) => line !== '');
+  const seen = fresh.map(({ text }) => text);
+  expect(seen.slice(0, 200)).toEqual(whole.slice(0, Math.min(200, seen.length)));
+  console.log(
+    `tail: ${old.length} lines of the old pod, ${fresh.length} of the new; ${tail.problems.join('; ') || 'no problems'}`,
+  );
+}, 420_000);
+
+test('a namespace with a held volume and a database without a primary is gone within its time', async () => {
+  const own = await createTestNamespace(kube, 'own', { deletion: { forceAfterMs: 5_000, timeoutMs: 60_000 } });
+  const objects = parseManifests(`
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: { name: held }
+spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 16Mi } } }
+---
+apiVersion: postgresql.cnpg.io/v1
+kind: Database
+metadata: { name: orphan, finalizers: [cnpg.io/deleteDatabase] }
+spec: { name: orphan, owner: app, cluster: { name: nobody } }
+`);
+  await applyManifests(kube, objects, { namespace: own.name });
+  await holdVolume(kube, { namespace: own.name, name: 'held' });
+  const deletion = own[Symbol.asyncDispose]();
+  await waitFor(
+    'the namespace to refuse',
+    async () => {
+      const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: `s${Date.now()}`, namespace: own.name } };
+      const error: unknown = await kube.create(secret).catch((problem: unknown) => problem);
+      return error instanceof NamespaceTerminatingError ? true : undefined;
+    },
+    { timeoutMs: 5_000, intervalMs: 100 },
+  );
+  await deletion;
+  await expect(kube.find({ apiVersion: 'v1', kind: 'Namespace', name: own.name })).resolves.toBeUndefined();
+  await expect(deleteManifests(kube, objects, { namespace: own.name })).resolves.toBe(0);
+}, 90_000);
+
+test('a manifest that the API server refuses names the field', async () => {
+  const objects = parseManifests(
+    'apiVersion: v1\nkind: Service\nmetadata: { name: x }\nspec: { ports: [{ port: 99999 }] }',
+  );
+  const error: unknown = await applyManifests(kube, objects, { namespace }).catch((problem: unknown) => problem);
+  expect(error).toBeInstanceOf(InvalidError);
+  expect(String(error)).toContain('port');
+});
