@@ -38,6 +38,17 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
         },
       },
+      {
+        test: {
+          // Helpers of cnpg-utils against a cluster that is there; see packages/cnpg-utils/README.md.
+          name: { label: 'integration', color: 'green' },
+          include: ['packages/*/test/integration/*.integration.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
       defineChaosProject(),
     ],
   },
