@@ -6,6 +6,7 @@ import type { TestProject } from 'vitest/node';
 import { RunLogWriter } from '../report/run-log.ts';
 import type { RunConnection } from './connect-run.ts';
 import { InterruptedError } from './interrupted-error.ts';
+import { assertKnownTags } from './known-tags.ts';
 import { assertNodeVersion } from './node-version.ts';
 import { projectOptionsKey, runContextKey } from './provided.ts';
 import { removeOldHistories } from './old-histories.ts';
@@ -34,6 +35,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (!options) throw new NotAChaosProjectError(`project ${project.name} was not made by defineChaosProject()`);
   assertNodeVersion();
   assertNoWatch({ watch: project.vitest.config.watch, allowWatch: options.allowWatch, project: project.name });
+  assertKnownTags(
+    project.vitest.config.tagsFilter ?? [],
+    (project.config.tags ?? []).map(({ name }) => name),
+  );
   const seed = runSeed(project.vitest.config.sequence.seed);
   const runId = randomUUID();
   const runLogPath = join(project.vitest.createReport(reportFolder).root, runLogName);
