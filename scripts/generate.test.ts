@@ -21,7 +21,7 @@ test('no cluster fixture is left over', async () => {
   const present = await readdir(new URL('fixtures/clusters', root));
   expect(present.map((name) => `fixtures/clusters/${name}`).toSorted()).toEqual(
     Object.keys(files)
-      .filter((path) => path.startsWith('fixtures/'))
+      .filter((path) => path.startsWith('fixtures/clusters/'))
       .toSorted(),
   );
 });

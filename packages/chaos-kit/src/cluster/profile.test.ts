@@ -1,8 +1,10 @@
+import { fileURLToPath } from 'node:url';
+import { readManifests } from '@cnpg-chaos/cnpg-utils';
 import { describe, expect, test } from 'vitest';
 import { type ChaosConfigInput, defineChaosConfig } from '../config/chaos-config.ts';
 import { clusterManifest } from './cluster-manifest.ts';
-import { judgeReuse } from './create-or-reuse.ts';
-import { ProfileError, resolveProfile } from './profile.ts';
+import { judgeReuse, namespaceOf } from './create-or-reuse.ts';
+import { ProfileError, profiles, resolveProfile } from './profile.ts';
 
 const config = (input: ChaosConfigInput = {}) => defineChaosConfig(input);
 const manifest = (name: string, input?: ChaosConfigInput) =>
@@ -11,7 +13,9 @@ const manifest = (name: string, input?: ChaosConfigInput) =>
 describe('resolveProfile', () => {
   test('refuses an unknown name and lists the valid ones', () => {
     expect(() => resolveProfile('snyc', config())).toThrow(ProfileError);
-    expect(() => resolveProfile('snyc', config())).toThrow('profile: got "snyc", expected one of sync, async');
+    expect(() => resolveProfile('snyc', config())).toThrow(
+      'profile: got "snyc", expected one of sync, async, preferred, quorum5, single',
+    );
   });
 
   test.each([1, 2, 0, -3, 2.5])('refuses sync with %d instances and says why', (instances) => {
@@ -26,7 +30,15 @@ describe('resolveProfile', () => {
 
   test('refuses an override of a profile that does not exist', () => {
     expect(() => resolveProfile('sync', config({ profiles: { snyc: {} } }))).toThrow(
-      'profiles in chaos.config.ts: got "snyc", expected one of sync, async',
+      'profiles in chaos.config.ts: got "snyc", expected one of sync, async, preferred, quorum5, single',
+    );
+  });
+
+  test('refuses what CloudNativePG would refuse, before anything is created', () => {
+    const wrong = config({ profiles: { sync: { image: 'registry:5000/postgresql', parameters: { ssl: 'off' } } } });
+    expect(() => resolveProfile('sync', wrong)).toThrow(ProfileError);
+    expect(() => resolveProfile('sync', wrong)).toThrow(
+      /profile sync, as chaos.config.ts changes it: .*\nimageName: expected a tag.*\nparameters.ssl: is set by/,
     );
   });
 
@@ -50,6 +62,28 @@ describe('clusterManifest', () => {
 
   test('async promises nothing', () => {
     expect(manifest('async').spec.postgresql).not.toHaveProperty('synchronous');
+  });
+
+  test('a configuration changes size, class, image and parameters', () => {
+    const sizes = { storageSize: '3Gi', storageClass: 'fast', image: 'postgresql:17', parameters: { work_mem: '8MB' } };
+    expect(manifest('sync', { profiles: { sync: sizes } }).spec).toMatchObject({
+      imageName: 'postgresql:17',
+      storage: { size: '3Gi', storageClass: 'fast' },
+      postgresql: { parameters: { max_connections: '200', work_mem: '8MB' } },
+    });
+  });
+
+  test.each(Object.values(profiles))('$name is the shape that fixtures/clusters has for people', async (profile) => {
+    const path = fileURLToPath(new URL(`../../../../fixtures/clusters/${profile.name}.yaml`, import.meta.url));
+    const [fixture] = await readManifests(path);
+    const { metadata, spec } = clusterManifest(profile, namespaceOf(profile.name), 'pg');
+    expect(fixture).toMatchObject({ metadata: { name: metadata?.name, namespace: metadata?.namespace }, spec });
+  });
+
+  test('promises no loss only where every commit waits for a standby', () => {
+    const promising = Object.values(profiles).filter(({ zeroLoss }) => zeroLoss);
+    expect(promising.map(({ name }) => name)).toEqual(['sync', 'quorum5']);
+    expect(profiles.preferred.synchronous).toBeDefined();
   });
 
   test('leaves to the operator what users leave to it', () => {

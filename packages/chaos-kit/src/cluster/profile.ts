@@ -1,3 +1,10 @@
+import {
+  buildCluster,
+  clusterProfiles,
+  type ClusterProfileName,
+  type ClusterSettings,
+  InvalidClusterSpecError,
+} from '@cnpg-chaos/cnpg-utils';
 import type { ChaosConfig } from '../config/chaos-config.ts';
 
 /** A named shape of a cluster under test. */
@@ -5,53 +12,54 @@ export interface Profile {
   readonly name: ProfileName;
   /** One sentence for people. */
   readonly description: string;
-  readonly instances: number;
   /** Fewest instances with which the profile keeps its promise, and why. */
   readonly minInstances: { readonly count: number; readonly why: string };
+  /** Whether it promises that no acknowledged write is lost: every commit waits for a standby, whatever happens. */
+  readonly zeroLoss: boolean;
+  readonly instances: number;
   /** `spec.postgresql.synchronous`; undefined replicates asynchronously. */
-  readonly synchronous?: {
-    readonly method: 'any' | 'first';
-    readonly number: number;
-    readonly dataDurability: 'required' | 'preferred';
-    readonly failoverQuorum: boolean;
-  };
-  readonly storageSize: string;
-  readonly storageClass?: string;
-  /** Operand image. Default: the one that the operator chooses. */
-  readonly image?: string;
-  readonly parameters: Readonly<Record<string, string>>;
+  readonly synchronous?: NonNullable<ClusterSettings['synchronous']>;
+  /** What the Cluster is built from (`buildCluster` of cnpg-utils); `instances` and `synchronous` are among it. */
+  readonly settings: ClusterSettings;
 }
 
-/** Names of the built-in profiles. */
-export type ProfileName = 'sync' | 'async';
+/** Names of the built-in profiles: the shapes that cnpg-utils has. */
+export type ProfileName = ClusterProfileName;
 
-// a burst of clients that reconnect while commits hang must not lock the kit itself out
-const parameters = { max_connections: '200' } as const;
+type Notes = Pick<Profile, 'description' | 'minInstances'>;
 
-/** The built-in profiles. Everything that they leave out is CloudNativePG's default, as users have it. */
-export const profiles: Readonly<Record<ProfileName, Profile>> = {
+// What the kit knows of a shape besides the shape itself.
+const notes: Readonly<Record<ProfileName, Notes>> = {
   sync: {
-    name: 'sync',
     description: 'three instances, each commit is acknowledged by one standby, failover only with a quorum',
-    instances: 3,
     // with two instances the loss of one leaves nobody to acknowledge, and the quorum refuses every failover
     minInstances: {
       count: 3,
       why: 'one primary, one standby that acknowledges, and one more so that a quorum can fail over',
     },
-    synchronous: { method: 'any', number: 1, dataDurability: 'required', failoverQuorum: true },
-    storageSize: '1Gi',
-    parameters,
   },
   async: {
-    name: 'async',
     description: 'three instances, standbys follow without being waited for',
-    instances: 3,
     minInstances: { count: 2, why: 'without a standby there is nothing to fail over to' },
-    storageSize: '1Gi',
-    parameters,
+  },
+  preferred: {
+    description: 'three instances, each commit is acknowledged by one standby as long as there is one',
+    minInstances: { count: 2, why: 'without a standby there is nobody to acknowledge' },
+  },
+  quorum5: {
+    description: 'five instances, each commit is acknowledged by two standbys, failover only with a quorum',
+    minInstances: { count: 4, why: 'with three, the loss of one standby stops all writes' },
+  },
+  single: {
+    description: 'one instance, nothing to fail over to',
+    minInstances: { count: 1, why: 'it is the database' },
   },
 };
+
+/** The built-in profiles. Everything that they leave out is CloudNativePG's default, as users have it. */
+export const profiles = Object.fromEntries(
+  (Object.keys(clusterProfiles) as ProfileName[]).map((name) => [name, profileOf(name, { profile: name })]),
+) as Readonly<Record<ProfileName, Profile>>;
 
 /** A profile that does not exist or cannot have the shape that is asked of it. Nothing was touched. */
 export class ProfileError extends Error {
@@ -67,7 +75,8 @@ export interface ProfileRequest {
 /**
  * Finds a profile and applies the changes from the configuration and from the request, in this order.
  *
- * @throws ProfileError naming the valid profiles, or the instance count that the profile cannot have.
+ * @throws ProfileError naming the valid profiles, the instance count that the profile cannot have, or what CloudNativePG
+ * would refuse.
  */
 export function resolveProfile(
   name: string,
@@ -80,21 +89,40 @@ export function resolveProfile(
     throw new ProfileError(`profiles in chaos.config.ts: got "${unknown.join('", "')}", expected one of ${valid}`);
   }
   if (!isProfileName(name)) throw new ProfileError(`profile: got ${JSON.stringify(name)}, expected one of ${valid}`);
-  const base = profiles[name];
-  const change = config.profiles[name] ?? {};
-  const instances = request.instances ?? change.instances ?? base.instances;
-  if (!Number.isInteger(instances) || instances < base.minInstances.count) {
+  const { instances: most, minInstances } = profiles[name];
+  const { instances: configured, storageSize, storageClass, image, parameters } = config.profiles[name] ?? {};
+  const instances = request.instances ?? configured ?? most;
+  if (!Number.isInteger(instances) || instances < minInstances.count) {
     throw new ProfileError(
-      `profile ${name}: got ${instances} instances, expected a whole number, at least ${base.minInstances.count} (${base.minInstances.why})`,
+      `profile ${name}: got ${instances} instances, expected a whole number, at least ${minInstances.count} (${minInstances.why})`,
     );
   }
-  return {
-    ...base,
+  const { storage } = clusterProfiles[name];
+  const settings: ClusterSettings = {
+    profile: name,
     instances,
-    storageSize: change.storageSize ?? base.storageSize,
-    ...(change.storageClass === undefined ? {} : { storageClass: change.storageClass }),
-    ...(change.image === undefined ? {} : { image: change.image }),
-    parameters: { ...base.parameters, ...change.parameters },
+    storage: { size: storageSize ?? storage.size, ...(storageClass === undefined ? {} : { storageClass }) },
+    ...(image === undefined ? {} : { imageName: image }),
+    ...(parameters === undefined ? {} : { parameters }),
+  };
+  try {
+    return profileOf(name, settings);
+  } catch (error) {
+    if (!(error instanceof InvalidClusterSpecError)) throw error;
+    throw new ProfileError(`profile ${name}, as chaos.config.ts changes it: ${error.message}`, { cause: error });
+  }
+}
+
+function profileOf(name: ProfileName, settings: ClusterSettings): Profile {
+  const { spec } = buildCluster({ name: 'pg' }, settings);
+  const synchronous = spec.postgresql?.synchronous;
+  return {
+    name,
+    ...notes[name],
+    zeroLoss: synchronous?.dataDurability === 'required',
+    instances: spec.instances,
+    ...(synchronous === undefined ? {} : { synchronous }),
+    settings,
   };
 }
 

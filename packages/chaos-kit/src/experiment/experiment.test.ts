@@ -68,7 +68,7 @@ function setUp(
     kube: neverKube,
     namespace: 'n',
     name: 'c',
-    profile: { name: 'sync' },
+    profile: { name: 'sync', zeroLoss: false },
     authorize: () => (parts.forbidden === true ? Promise.reject(new GuardError('not listed')) : Promise.resolve()),
     health: () => {
       const healthy = parts.healthy?.() ?? true;

@@ -381,7 +381,7 @@ export class Experiment implements FaultRunner<ExperimentRun>, AsyncDisposable {
     this.timeline.enter('verify');
     const verification = await ledger.verify({ final: this.cluster.finalReader() });
     this.#verification = verification;
-    const promised = this.cluster.profile.synchronous !== undefined;
+    const promised = this.cluster.profile.zeroLoss;
     const verdicts = promised ? [verification.verdict, verification.integrity] : [verification.integrity];
     for (const verdict of verdicts) {
       if (verdict !== 'pass') this.addFinding({ verdict, source: 'ledger', reason: verification.reasons.join('; ') });

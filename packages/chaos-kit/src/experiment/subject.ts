@@ -8,8 +8,8 @@ export interface ExperimentSubject {
   readonly kube: KubeClient;
   readonly namespace: string;
   readonly name: string;
-  /** `synchronous` is set when the profile promises that no acknowledged write is lost. */
-  readonly profile: { readonly name: string; readonly synchronous?: object };
+  /** `zeroLoss`: it promises that no acknowledged write is lost. */
+  readonly profile: { readonly name: string; readonly zeroLoss: boolean };
   /** Fires when the right to break this cluster is lost. */
   readonly revoked?: AbortSignal | undefined;
   /** @throws GuardError when cluster or namespace may not be broken. */

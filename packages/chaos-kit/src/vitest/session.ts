@@ -178,7 +178,7 @@ export class Session {
       const healed = problems.length === 0;
       if (healed && needsRecovery(experiment)) await attempt(() => this.#recover(experiment, hurry.signal));
       const verification = cancelled || hurry.signal.aborted ? undefined : await this.#verify(experiment);
-      const promised = this.#options.cluster.profile.synchronous !== undefined;
+      const promised = this.#options.cluster.profile.zeroLoss;
       const loss = verification && judgeLoss(verification, { promised, accepted: this.#accepted });
       if (loss) experiment.addFinding(loss);
       await attempt(async () => this.#ledger?.[Symbol.asyncDispose]());

@@ -219,20 +219,26 @@ export function buildCluster(
     });
   }
   const { parameters: settingsOf, synchronous: standbys, replicationSlots, topologyKey, ...rest } = parsed.data;
+  const { instances, imageName, imagePullPolicy, enableSuperuserAccess, storage: data, ...others } = rest;
   return {
     apiVersion: CNPG_API_VERSION,
     kind: CLUSTER_KIND,
     metadata,
     spec: withoutUndefined({
-      ...rest,
-      postgresql: withoutUndefined({
-        parameters: settingsOf,
-        synchronous: standbys === undefined ? undefined : withoutUndefined(standbys),
-      }),
+      instances,
+      imageName,
+      imagePullPolicy,
+      enableSuperuserAccess,
       affinity:
         topologyKey === undefined
           ? undefined
           : { enablePodAntiAffinity: true, podAntiAffinityType: 'preferred', topologyKey },
+      postgresql: withoutUndefined({
+        parameters: settingsOf,
+        synchronous: standbys === undefined ? undefined : withoutUndefined(standbys),
+      }),
+      storage: withoutUndefined(data),
+      ...others,
       replicationSlots:
         replicationSlots === undefined
           ? undefined
