@@ -26,11 +26,13 @@ export {
   engineNames,
   type EngineProblem,
   type Json,
+  type Leftover,
   type PlanContext,
   type PlannedAction,
   type UndoEntry,
   type UndoStep,
 } from './engines/engine.ts';
+export type { LabControl, NodeCommandResult } from './engines/lab-control.ts';
 export { EngineError, EngineUnavailableError } from './engines/engine-error.ts';
 export { deletePod, type DeletePodOptions } from './engines/kubernetes/delete-pod.ts';
 export { defaultEngines, type EngineRegistry } from './engines/registry.ts';
@@ -38,6 +40,7 @@ export { engineCandidates, type EngineWish, selectEngine } from './engines/selec
 export { Experiment, type ExperimentLedger, type ExperimentOptions } from './experiment/experiment.ts';
 export {
   ExperimentOverError,
+  FaultConflictError,
   HealError,
   NoEffectError,
   RecoveryError,
@@ -56,16 +59,17 @@ export {
   type Fault,
   type FaultContext,
   type FaultDefinition,
+  type FaultScope,
   type FaultOptions,
   FaultOptionsError,
   type Observe,
   type OptionsSchema,
+  type PlanAction,
 } from './faults/fault.ts';
 export { fixture, type FaultBody, type FaultFixture, type FaultRunner } from './faults/fixture.ts';
 export type { Evidence, Observation } from './faults/observation.ts';
 export { podKilled, podReplaced } from './faults/pod-evidence.ts';
-export { primaryKilled, withPrimaryKilled } from './faults/primary-killed.ts';
-export { replicaKilled, withReplicaKilled } from './faults/replica-killed.ts';
+export * from './faults/index.ts';
 export * from './ledger/index.ts';
 export { chooseProvider } from './provider/choose-provider.ts';
 export { existingProvider } from './provider/existing.ts';
@@ -84,10 +88,16 @@ export { holderIdentity, RunLock, RunLockedError, type RunLockOptions } from './
 export { primary } from './targets/primary.ts';
 export { replica } from './targets/replica.ts';
 export {
+  type ClusterTarget,
+  type DeploymentTarget,
+  describeTarget,
+  type EndpointTarget,
+  type NodeTarget,
   type PodTarget,
   type ResolvedTarget,
   TargetChangedError,
   type TargetContext,
   TargetError,
   type TargetSelector,
+  type VolumeTarget,
 } from './targets/target.ts';

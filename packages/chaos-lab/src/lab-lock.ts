@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { spawn } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -35,7 +36,7 @@ export async function withLabLock<T>(what: string, body: () => Promise<T>, optio
     await writeFile(holderPath, `'${what}' (pid ${process.pid})`);
     return await body();
   } finally {
-    holder.release();
+    await holder.release();
   }
 }
 
@@ -43,10 +44,10 @@ async function acquire(
   path: string,
   timeoutMs: number,
   signal: AbortSignal | undefined,
-): Promise<{ release(): void } | undefined> {
+): Promise<{ release(): Promise<void> } | undefined> {
   signal?.throwIfAborted();
   const wait = timeoutMs === 0 ? ['--nonblock'] : ['--wait', String(timeoutMs / 1000)];
-  const { promise, resolve, reject } = Promise.withResolvers<{ release(): void } | undefined>();
+  const { promise, resolve, reject } = Promise.withResolvers<{ release(): Promise<void> } | undefined>();
   // `cat` ends when its input ends, that is when this process releases the lock or dies.
   const child = spawn('flock', [...wait, '--no-fork', path, 'sh', '-c', 'echo locked; exec cat >/dev/null'], {
     stdio: ['pipe', 'pipe', 'ignore'],
@@ -57,9 +58,10 @@ async function acquire(
   child.stdin.on('error', () => undefined);
   child.stdout.once('data', () =>
     resolve({
-      release: () => {
+      // the lock is free when the child is gone, not when it is told to go
+      release: async () => {
         child.stdin.end();
-        child.unref();
+        if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
       },
     }),
   );

@@ -44,6 +44,8 @@ const schema = z.strictObject({
       faultNamespace: z.string().min(1).optional(),
     })
     .prefault({}),
+  /** After which a fault ends by itself, on the node or in the cluster, whoever is still alive then. Default 15 min; not scaled. */
+  ttl: durationSchema().prefault('15m'),
   /** How long to wait before giving up. Scaled by `waitScale`. */
   waits: z
     .strictObject({

@@ -1,4 +1,5 @@
 import type { KubeClient } from '@cnpg-chaos/cnpg-utils';
+import type { LabControl } from './lab-control.ts';
 
 /** Every engine by name, in the order in which error messages list them. */
 export const engineNames = ['kubernetes', 'chaos-mesh'] as const;
@@ -31,13 +32,19 @@ export interface EngineContext {
   readonly kube: KubeClient;
   /** The cluster under test. */
   readonly cluster: { readonly namespace: string; readonly name: string };
+  /** Namespace of the CloudNativePG operator. */
+  readonly operatorNamespace: string;
   readonly chaosMesh: { readonly namespace: string; readonly faultNamespace?: string | undefined };
+  /** Power over the machines themselves; only where the provider has it. */
+  readonly lab?: LabControl | undefined;
 }
 
 /** Where an action is planned: unique ids, and the labels that every object it creates must carry. */
 export interface PlanContext extends EngineContext {
   readonly faultId: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** The fault must end by itself this long after the act, in milliseconds, whoever is still alive then. */
+  readonly ttlMs: number;
 }
 
 /** An action, ready to be journalled and then carried out. */
@@ -61,13 +68,32 @@ export interface EngineProblem {
   readonly remedy: string;
 }
 
+/** Something that an engine left behind: what a leak detector finds, and what a sweep removes. */
+export interface Leftover {
+  /** One line for people: kind, place, name. */
+  readonly what: string;
+  /** Removes it. */
+  readonly undo: UndoStep;
+  /** Run that made it, where it says so. */
+  readonly runId?: string | undefined;
+}
+
 /** The contract that all engines meet. */
 export interface Engine {
   readonly name: EngineName;
-  /** What this cluster lacks for the engine to work, and which rights are missing; empty when it is ready. Touches nothing. */
-  preflight(context: EngineContext, signal: AbortSignal): Promise<readonly EngineProblem[]>;
+  /**
+   * What this cluster lacks for the engine to work, and which rights are missing; empty when it is ready. Touches nothing.
+   *
+   * @param needs what the fault asks for besides, in the engine's own words, for instance a kind of object or a kernel feature
+   */
+  preflight(context: EngineContext, signal: AbortSignal, needs: readonly string[]): Promise<readonly EngineProblem[]>;
   /** Carries out one undo and says how. Idempotent. Throws when the fault may still be there. */
   undo(entry: UndoEntry, context: EngineContext, signal: AbortSignal): Promise<string>;
   /** What a person would type to do the same. */
   manualCommand(entry: UndoEntry): string;
+  /**
+   * Everything of this engine that is still there: in the namespace under test, on its pods, nodes and volumes, and where
+   * the operator runs. Does not trust the journal: it looks. Touches nothing.
+   */
+  leftovers(context: EngineContext, signal: AbortSignal): Promise<readonly Leftover[]>;
 }

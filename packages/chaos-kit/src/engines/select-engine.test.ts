@@ -5,7 +5,12 @@ import { EngineUnavailableError } from './engine-error.ts';
 import { engineCandidates, type EngineChoice, selectEngine } from './select-engine.ts';
 
 const both: readonly EngineName[] = ['kubernetes', 'chaos-mesh'];
-const context = { kube: neverKube, cluster: { namespace: 'n', name: 'c' }, chaosMesh: { namespace: 'chaos-mesh' } };
+const context = {
+  kube: neverKube,
+  cluster: { namespace: 'n', name: 'c' },
+  operatorNamespace: 'cnpg-system',
+  chaosMesh: { namespace: 'chaos-mesh' },
+};
 const { signal } = new AbortController();
 const chaosMesh: Engine = { ...fakeEngine(), name: 'chaos-mesh' };
 

@@ -14,6 +14,10 @@ export interface EngineChoice {
   readonly option?: EngineWish | undefined;
   /** From the experiment or the configuration. */
   readonly config?: EngineWish | undefined;
+  /** Why an engine that is not supported cannot. */
+  readonly unsupported?: Partial<Readonly<Record<EngineName, string>>> | undefined;
+  /** What the fault asks of an engine besides itself. Default: nothing. */
+  readonly needs?: ((engine: EngineName) => readonly string[]) | undefined;
 }
 
 // Chaos Mesh first: where somebody installed it, its behaviour is what they want to see
@@ -37,9 +41,11 @@ export function engineCandidates(choice: EngineChoice): readonly EngineName[] {
     );
   }
   if (!choice.supported.includes(wish)) {
+    const reason = choice.unsupported?.[wish];
+    const why = reason === undefined ? '' : ` (${reason})`;
     const able = choice.supported.join(', ') || 'none';
     throw new EngineUnavailableError(
-      `${choice.fault}: engine "${wish}" cannot do this fault; engines that can: ${able}`,
+      `${choice.fault}: engine "${wish}" cannot do this fault${why}; engines that can: ${able}`,
     );
   }
   return [wish];
@@ -60,7 +66,7 @@ export async function selectEngine(
   const refused: string[] = [];
   for (const name of candidates) {
     const engine = engines[name];
-    const problems = await engine.preflight(context, signal);
+    const problems = await engine.preflight(context, signal, choice.needs?.(name) ?? []);
     if (problems.length === 0) return engine;
     refused.push(describeProblems(name, problems));
   }

@@ -4,6 +4,16 @@ export class NoEffectError extends Error {
   readonly code = 'CHAOS_NO_EFFECT';
 }
 
+/** Two faults cannot be in force at once, because both would need the same thing for themselves. Nothing was touched. */
+export class FaultConflictError extends Error {
+  override readonly name = 'FaultConflictError';
+  readonly code = 'CHAOS_FAULT_CONFLICT';
+
+  constructor(fault: string, active: string, both: readonly string[]) {
+    super(`${fault}: excluded by ${active}, which is in force and also takes ${both.join(', ')}; heal it first`);
+  }
+}
+
 /** The cluster was not in the state that the experiment starts from. Nothing was touched. */
 export class SteadyStateError extends Error {
   override readonly name = 'SteadyStateError';

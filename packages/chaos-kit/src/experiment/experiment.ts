@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { raceSignal, WaitTimeoutError } from '@cnpg-chaos/cnpg-utils';
 import type { ChaosConfig } from '../config/chaos-config.ts';
 import type { Engine } from '../engines/engine.ts';
+import type { LabControl } from '../engines/lab-control.ts';
 import { defaultEngines, type EngineRegistry } from '../engines/registry.ts';
 import type { EngineWish } from '../engines/select-engine.ts';
 import type { ActiveFault } from '../faults/active-fault.ts';
@@ -59,6 +60,8 @@ export interface ExperimentOptions {
   readonly journal?: Journal | undefined;
   /** Default: those of the kit. */
   readonly engines?: EngineRegistry | undefined;
+  /** Power over the machines; only where the provider has it. */
+  readonly lab?: LabControl | undefined;
   /** Pause between two looks at the health of the cluster, in milliseconds. Default 250. */
   readonly healthPollMs?: number | undefined;
 }
@@ -109,6 +112,8 @@ export class Experiment implements FaultRunner<ExperimentRun>, AsyncDisposable {
       cluster: options.cluster,
       config: options.config,
       engines: options.engines ?? defaultEngines,
+      seed: options.seed,
+      lab: options.lab,
       journal: options.journal ?? new MemoryJournal(),
       timeline: this.timeline,
       signal: this.#signal,
@@ -277,7 +282,7 @@ export class Experiment implements FaultRunner<ExperimentRun>, AsyncDisposable {
     this.#signal.throwIfAborted();
     if (this.#injector.active.length === 0) this.timeline.enter('preflight');
     await this.cluster.authorize(this.#signal);
-    return this.#injector.choose(fault, options.engine, this.#options.engine ?? this.#options.config.engine);
+    return this.#injector.choose(fault, options, this.#options.engine ?? this.#options.config.engine);
   }
 
   async #steadyState(history: StatusHistory): Promise<void> {

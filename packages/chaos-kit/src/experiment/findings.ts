@@ -3,7 +3,14 @@ import { FaultOptionsError } from '../faults/fault.ts';
 import { HistoryWriteError } from '../ledger/index.ts';
 import { GuardError } from '../safety/guard-error.ts';
 import { TargetError } from '../targets/target.ts';
-import { ExperimentOverError, HealError, NoEffectError, RecoveryError, SteadyStateError } from './experiment-error.ts';
+import {
+  ExperimentOverError,
+  FaultConflictError,
+  HealError,
+  NoEffectError,
+  RecoveryError,
+  SteadyStateError,
+} from './experiment-error.ts';
 import type { Finding } from './verdict.ts';
 
 /**
@@ -23,7 +30,8 @@ export function findingOf(error: unknown, aborted: boolean): Finding {
   if (error instanceof SteadyStateError) return { verdict: 'inconclusive', source: 'steady-state', reason };
   if (error instanceof EngineError) return { verdict: 'inconclusive', source: 'engine', reason };
   if (error instanceof TargetError) return { verdict: 'inconclusive', source: 'target', reason };
-  if (error instanceof GuardError || error instanceof EngineUnavailableError || error instanceof FaultOptionsError) {
+  const refusals = [GuardError, EngineUnavailableError, FaultOptionsError, FaultConflictError];
+  if (refusals.some((refusal) => error instanceof refusal)) {
     return { verdict: 'inconclusive', source: 'refused', reason };
   }
   return { verdict: 'fail', source: 'body', reason };

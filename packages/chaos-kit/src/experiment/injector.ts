@@ -1,13 +1,14 @@
 import { parseDuration, WaitTimeoutError } from '@cnpg-chaos/cnpg-utils';
 import type { ChaosConfig } from '../config/chaos-config.ts';
-import type { Engine, EngineContext } from '../engines/engine.ts';
+import type { Engine, EngineContext, EngineName } from '../engines/engine.ts';
 import { EngineError } from '../engines/engine-error.ts';
 import type { EngineRegistry } from '../engines/registry.ts';
+import type { LabControl } from '../engines/lab-control.ts';
 import { type EngineWish, selectEngine } from '../engines/select-engine.ts';
 import { type Fault, type OptionsSchema, type ParsedFaultOptions, selectorOf } from '../faults/fault.ts';
 import type { Evidence } from '../faults/observation.ts';
 import { TargetError } from '../targets/target.ts';
-import { HealError, NoEffectError } from './experiment-error.ts';
+import { FaultConflictError, HealError, NoEffectError } from './experiment-error.ts';
 import type { Journal } from './journal.ts';
 import { withLimit } from './limit.ts';
 import { LiveFault } from './live-fault.ts';
@@ -19,7 +20,10 @@ import type { Timeline } from './timeline.ts';
 /** What an `Injector` works with. */
 export interface InjectorOptions {
   readonly cluster: ExperimentSubject;
-  readonly config: Pick<ChaosConfig, 'waits' | 'chaosMesh'>;
+  readonly config: Pick<ChaosConfig, 'waits' | 'chaosMesh' | 'operatorNamespace' | 'ttl'>;
+  /** Of the experiment; random targets derive from it. */
+  readonly seed: number;
+  readonly lab?: LabControl | undefined;
   readonly engines: EngineRegistry;
   readonly journal: Journal;
   readonly timeline: Timeline;
@@ -58,10 +62,15 @@ export class Injector {
   /** Chooses the engine for a fault. @throws EngineUnavailableError naming what is missing. */
   choose<S extends OptionsSchema>(
     fault: Fault<S>,
-    option: EngineWish | undefined,
+    options: ParsedFaultOptions<S>,
     config: EngineWish,
   ): Promise<Engine> {
-    const choice = { fault: fault.name, supported: fault.supportedEngines, option, config };
+    const { name, supportedEngines: supported, unsupported } = fault;
+    const needs = (engine: EngineName) => {
+      const list = fault.needs?.[engine] ?? [];
+      return typeof list === 'function' ? list(options.own) : list;
+    };
+    const choice = { fault: name, supported, unsupported, needs, option: options.engine, config };
     return selectEngine(choice, this.#options.engines, this.#engineContext(), this.#options.signal);
   }
 
@@ -79,9 +88,15 @@ export class Injector {
     signal.throwIfAborted();
     const engineContext = this.#engineContext();
     const selector = selectorOf(fault, options.own);
-    const targets = await selector.resolve({ kube: cluster.kube, cluster: engineContext.cluster }, signal);
+    const { kube, cluster: subject, operatorNamespace } = engineContext;
+    const targets = await selector.resolve(
+      { kube, cluster: subject, operatorNamespace, seed: this.#options.seed },
+      signal,
+    );
     if (targets.length === 0) throw new TargetError(`${fault.name}: ${selector.description} resolved to nothing`);
-    const prepared = prepareFault(fault, options, targets, { engine, engineContext, runId, experimentId });
+    const ttlMs = options.ttlMs ?? config.ttl;
+    const prepared = prepareFault(fault, options, targets, { engine, engineContext, runId, experimentId, ttlMs });
+    this.#assertFree(prepared);
     const healedWithinMs = options.healedWithinMs ?? within(fault.evidence.healedWithin) ?? config.waits.healed;
     const live = this.#liveFault(prepared, healedWithinMs);
     signal.throwIfAborted();
@@ -132,6 +147,13 @@ export class Injector {
     clearTimeout(timer);
   }
 
+  #assertFree(prepared: PreparedFault): void {
+    for (const active of this.#active) {
+      const both = prepared.occupies.filter((thing) => active.occupies.includes(thing));
+      if (both.length > 0) throw new FaultConflictError(prepared.fault, active.fault, both);
+    }
+  }
+
   async #act(prepared: PreparedFault, live: LiveFault): Promise<void> {
     const { config, timeline, signal } = this.#options;
     const { engine, action, planned } = prepared;
@@ -176,6 +198,7 @@ export class Injector {
       engine: prepared.engine.name,
       options: prepared.options,
       targets: prepared.targets,
+      occupies: prepared.occupies,
       entries: prepared.entries,
       lookHealed: prepared.lookHealed,
       healedWithinMs,
@@ -193,7 +216,8 @@ export class Injector {
 
   #engineContext(): EngineContext {
     const { kube, namespace, name } = this.#options.cluster;
-    return { kube, cluster: { namespace, name }, chaosMesh: this.#options.config.chaosMesh };
+    const { chaosMesh, operatorNamespace } = this.#options.config;
+    return { kube, cluster: { namespace, name }, operatorNamespace, chaosMesh, lab: this.#options.lab };
   }
 }
 

@@ -14,6 +14,8 @@ export interface LiveFaultParts {
   readonly engine: EngineName;
   readonly options: { readonly [key: string]: Json };
   readonly targets: readonly ResolvedTarget[];
+  /** What it takes for itself while it is in force. */
+  readonly occupies: readonly string[];
   readonly entries: readonly UndoEntry[];
   readonly undo: UndoTools;
   readonly lookHealed: (signal: AbortSignal) => Promise<Observation>;
@@ -29,6 +31,7 @@ export class LiveFault implements ActiveFault {
   readonly engine: EngineName;
   readonly options: { readonly [key: string]: Json };
   readonly targets: readonly ResolvedTarget[];
+  readonly occupies: readonly string[];
   readonly #parts: LiveFaultParts;
   #injectedAtMs: number | undefined;
   #evidence: Evidence | undefined;
@@ -42,6 +45,7 @@ export class LiveFault implements ActiveFault {
     this.engine = parts.engine;
     this.options = parts.options;
     this.targets = parts.targets;
+    this.occupies = parts.occupies;
     this.#parts = parts;
   }
 

@@ -4,7 +4,7 @@ import { EngineUnavailableError } from '../engines/engine-error.ts';
 import type { Fault, FaultContext, OptionsSchema, ParsedFaultOptions } from '../faults/fault.ts';
 import type { Observation } from '../faults/observation.ts';
 import { experimentLabel, faultLabel, managedByLabels, runLabel } from '../safety/labels.ts';
-import { type ResolvedTarget, TargetError } from '../targets/target.ts';
+import { describeTarget, type ResolvedTarget, TargetError } from '../targets/target.ts';
 
 /** A fault whose targets are resolved and whose action is planned; nothing was touched yet. */
 export interface PreparedFault {
@@ -15,6 +15,8 @@ export interface PreparedFault {
   readonly targets: readonly ResolvedTarget[];
   readonly action: Action;
   readonly planned: PlannedAction;
+  /** What it takes for itself while it is in force. */
+  readonly occupies: readonly string[];
   readonly entries: readonly UndoEntry[];
   readonly lookEffect: (signal: AbortSignal) => Promise<Observation>;
   readonly lookHealed: (signal: AbortSignal) => Promise<Observation>;
@@ -26,6 +28,7 @@ export interface PrepareContext {
   readonly engineContext: EngineContext;
   readonly runId: string;
   readonly experimentId: string;
+  readonly ttlMs: number;
 }
 
 /** Turns a fault, its options and its targets into what is to be journalled and done. Has no side effects. */
@@ -37,12 +40,19 @@ export function prepareFault<S extends OptionsSchema>(
 ): PreparedFault {
   const [target] = targets;
   if (target === undefined) throw new TargetError(`${fault.name}: its target resolved to nothing`);
-  const { engine, engineContext, runId, experimentId } = context;
+  const most = fault.maxTargets ?? 1;
+  if (targets.length > most) {
+    const hit = targets.map(describeTarget).join(', ');
+    throw new TargetError(
+      `${fault.name}: it may hit ${most} at once, but its target resolved to ${targets.length}: ${hit}`,
+    );
+  }
+  const { engine, engineContext, runId, experimentId, ttlMs } = context;
   const plan = fault.engines[engine.name];
   if (plan === undefined)
     throw new EngineUnavailableError(`${fault.name}: engine "${engine.name}" cannot do this fault`);
-  const { kube, cluster } = engineContext;
-  const told: FaultContext<S> = { kube, cluster, target, targets, options: options.own };
+  const { kube, cluster, operatorNamespace, lab } = engineContext;
+  const told: FaultContext<S> = { kube, cluster, operatorNamespace, lab, target, targets, options: options.own };
   // also the name of what the engine creates: unique, and short enough for every kind
   const id = `${fault.name}-${randomUUID().slice(0, 8)}`;
   const labels = {
@@ -52,7 +62,7 @@ export function prepareFault<S extends OptionsSchema>(
     [faultLabel]: fault.name,
   };
   const action = plan(told);
-  const planned = action.plan({ ...engineContext, faultId: id, labels });
+  const planned = action.plan({ ...engineContext, faultId: id, labels, ttlMs });
   const entries = planned.undo.map((step, index) => ({
     ...step,
     id: `${id}/${index}`,
@@ -67,6 +77,7 @@ export function prepareFault<S extends OptionsSchema>(
     targets,
     action,
     planned,
+    occupies: fault.occupies?.({ targets, options: options.own }) ?? [],
     entries,
     lookEffect: (signal) => fault.evidence.effect(told, signal),
     lookHealed: (signal) => fault.evidence.healed(told, signal),

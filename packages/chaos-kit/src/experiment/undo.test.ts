@@ -18,7 +18,12 @@ async function setUp(entries: readonly UndoEntry[], undo: (entry: UndoEntry, sig
   const journal = new MemoryJournal();
   for (const one of entries) await journal.append(one);
   const engines = fakeEngines(fakeEngine({ undo }));
-  const context = { kube: neverKube, cluster: { namespace: 'n', name: 'c' }, chaosMesh: { namespace: 'chaos-mesh' } };
+  const context = {
+    kube: neverKube,
+    cluster: { namespace: 'n', name: 'c' },
+    operatorNamespace: 'cnpg-system',
+    chaosMesh: { namespace: 'chaos-mesh' },
+  };
   return { journal, tools: { journal, engines, context, limitMs: 60_000 } };
 }
 

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { show } from '../config/config-error.ts';
 import { durationSchema } from '../config/duration-schema.ts';
 import { type Action, type EngineName, engineNames } from '../engines/engine.ts';
+import type { LabControl } from '../engines/lab-control.ts';
 import type { ResolvedTarget, TargetSelector } from '../targets/target.ts';
 import type { Observation } from './observation.ts';
 
@@ -10,31 +11,61 @@ import type { Observation } from './observation.ts';
 export type OptionsSchema = z.ZodObject;
 
 /** What a fault's parts are told. `target` is the first of `targets`. */
-export interface FaultContext<S extends OptionsSchema> {
+export interface FaultContext<S extends OptionsSchema, T extends ResolvedTarget = ResolvedTarget> {
   readonly kube: KubeClient;
   readonly cluster: { readonly namespace: string; readonly name: string };
-  readonly target: ResolvedTarget;
-  readonly targets: readonly ResolvedTarget[];
+  /** Namespace of the CloudNativePG operator. */
+  readonly operatorNamespace: string;
+  /** Where the provider has power over the machines. */
+  readonly lab?: LabControl | undefined;
+  readonly target: T;
+  readonly targets: readonly T[];
   readonly options: z.output<S>;
 }
 
 /** Looks whether a fault is in force, or gone. Polled; must not change anything. */
-export type Observe<S extends OptionsSchema> = (context: FaultContext<S>, signal: AbortSignal) => Promise<Observation>;
+export type Observe<S extends OptionsSchema, T extends ResolvedTarget = ResolvedTarget> = {
+  observe(context: FaultContext<S, T>, signal: AbortSignal): Promise<Observation>;
+}['observe'];
+
+/** Says what an engine is to do. Touches nothing. */
+export type PlanAction<S extends OptionsSchema, T extends ResolvedTarget = ResolvedTarget> = {
+  plan(context: FaultContext<S, T>): Action;
+}['plan'];
+
+/** What is known of a fault before it acts. */
+export interface FaultScope<S extends OptionsSchema, T extends ResolvedTarget = ResolvedTarget> {
+  readonly targets: readonly T[];
+  readonly options: z.output<S>;
+}
 
 /** A fault as a value: what it breaks, whom it hits, how each engine does it, and how one sees that it is there or gone. */
-export interface FaultDefinition<S extends OptionsSchema> {
+export interface FaultDefinition<S extends OptionsSchema, T extends ResolvedTarget = ResolvedTarget> {
   /** kebab-case, unique, for instance `primary-killed`. */
   readonly name: string;
   readonly options: S;
   /** Whom it hits, resolved when it fires. */
-  readonly target: TargetSelector | ((options: z.output<S>) => TargetSelector);
+  readonly target: TargetSelector<T> | { select(options: z.output<S>): TargetSelector<T> }['select'];
   /** How each engine does it. An engine that is left out cannot. */
-  readonly engines: Partial<Readonly<Record<EngineName, (context: FaultContext<S>) => Action>>>;
+  readonly engines: Partial<Readonly<Record<EngineName, PlanAction<S, T>>>>;
+  /** Why an engine that is left out cannot, in one sentence; part of the error of somebody who asks for it. */
+  readonly unsupported?: Partial<Readonly<Record<EngineName, string>>>;
+  /** What an engine must find besides itself, told to its preflight, such as `NetworkChaos` or `sch_netem`. */
+  readonly needs?: Partial<
+    Readonly<Record<EngineName, { list(options: z.output<S>): readonly string[] }['list'] | readonly string[]>>
+  >;
+  /** Most targets that it may hit at once. Default 1. */
+  readonly maxTargets?: number;
+  /**
+   * What it takes for itself, such as `qdisc of pod <uid>`. Two faults in force at once may not take the same.
+   * Default: nothing.
+   */
+  readonly occupies?: { occupies(scope: FaultScope<S, T>): readonly string[] }['occupies'];
   readonly evidence: {
     /** In force, seen without asking the engine. The body of the experiment starts when it is. */
-    readonly effect: Observe<S>;
+    readonly effect: Observe<S, T>;
     /** Gone, and what it hit works again. */
-    readonly healed: Observe<S>;
+    readonly healed: Observe<S, T>;
     /** Within which the effect must be seen, such as `"30s"`. Default: the `effect` wait of the configuration. */
     readonly effectWithin?: string | number;
     /** Within which the healing must be seen. Default: the `healed` wait of the configuration. */
@@ -43,7 +74,10 @@ export interface FaultDefinition<S extends OptionsSchema> {
 }
 
 /** A checked fault definition. */
-export interface Fault<S extends OptionsSchema = OptionsSchema> extends FaultDefinition<S> {
+export interface Fault<
+  S extends OptionsSchema = OptionsSchema,
+  T extends ResolvedTarget = ResolvedTarget,
+> extends FaultDefinition<S, T> {
   readonly supportedEngines: readonly EngineName[];
 }
 
@@ -51,6 +85,7 @@ const commonOptions = z.object({
   engine: z.enum(['auto', ...engineNames]).optional(),
   effectWithin: durationSchema().optional(),
   healedWithin: durationSchema().optional(),
+  ttl: durationSchema().optional(),
 });
 
 /** Options that every fault accepts next to its own. */
@@ -61,6 +96,8 @@ export interface CommonFaultOptions {
   readonly effectWithin?: string | number | undefined;
   /** Within which the healing must be seen, or the heal failed. */
   readonly healedWithin?: string | number | undefined;
+  /** After which the fault ends by itself, whoever is still alive then. Default: `ttl` of the configuration. */
+  readonly ttl?: string | number | undefined;
 }
 
 /** What one writes as the options of a fault. */
@@ -72,6 +109,7 @@ export interface ParsedFaultOptions<S extends OptionsSchema> {
   readonly engine?: EngineName | 'auto' | undefined;
   readonly effectWithinMs?: number | undefined;
   readonly healedWithinMs?: number | undefined;
+  readonly ttlMs?: number | undefined;
 }
 
 /**
@@ -79,7 +117,9 @@ export interface ParsedFaultOptions<S extends OptionsSchema> {
  *
  * @throws TypeError when the definition itself is wrong.
  */
-export function defineFault<S extends OptionsSchema>(definition: FaultDefinition<S>): Fault<S> {
+export function defineFault<S extends OptionsSchema, T extends ResolvedTarget = ResolvedTarget>(
+  definition: FaultDefinition<S, T>,
+): Fault<S, T> {
   if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(definition.name)) {
     throw new TypeError(`fault name: got ${show(definition.name)}, expected kebab-case such as "primary-killed"`);
   }
@@ -121,6 +161,7 @@ export function parseFaultOptions<S extends OptionsSchema>(
     engine: common.engine,
     effectWithinMs: common.effectWithin,
     healedWithinMs: common.healedWithin,
+    ttlMs: common.ttl,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { ResolvedTarget } from '../targets/target.ts';
 import type { ActiveFault } from './active-fault.ts';
 import type { Fault, FaultOptions, OptionsSchema } from './fault.ts';
 
@@ -10,11 +11,11 @@ export interface FaultRunner<Run> {
 export type FaultBody = (fault: ActiveFault) => unknown;
 
 /** A `withX` function: injects the fault, runs the body, heals, waits until it is seen to be healed, and measures. */
-export type FaultFixture<S extends OptionsSchema> = <Run>(
-  experiment: FaultRunner<Run>,
-  options: FaultOptions<S>,
-  body: FaultBody,
-) => Promise<Run>;
+export interface FaultFixture<S extends OptionsSchema> {
+  <Run>(experiment: FaultRunner<Run>, options: FaultOptions<S>, body: FaultBody): Promise<Run>;
+  /** What it injects; for `experiment.inject(withX.fault, options)`. */
+  readonly fault: Fault<S>;
+}
 
 /**
  * Turns a fault into a `withX` function, usable in and outside of vitest.
@@ -23,6 +24,8 @@ export type FaultFixture<S extends OptionsSchema> = <Run>(
  * export const withPrimaryKilled = fixture(primaryKilled);
  * const run = await withPrimaryKilled(experiment, { gracePeriodSeconds: 0 }, () => cluster.waitForFailover());
  */
-export function fixture<S extends OptionsSchema>(fault: Fault<S>): FaultFixture<S> {
-  return (experiment, options, body) => experiment.runFault(fault, options, body);
+export function fixture<S extends OptionsSchema, T extends ResolvedTarget>(fault: Fault<S, T>): FaultFixture<S> {
+  const run = <Run>(experiment: FaultRunner<Run>, options: FaultOptions<S>, body: FaultBody) =>
+    experiment.runFault(fault, options, body);
+  return Object.assign(run, { fault });
 }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { ResolvedTarget } from '../targets/target.ts';
+import type { PodTarget } from '../targets/target.ts';
 import { judgeKilled, judgeReplaced, type PodView } from './pod-evidence.ts';
 
-const target: ResolvedTarget = { kind: 'pod', role: 'primary', namespace: 'n', name: 'pg-1', uid: 'old' };
+const target: PodTarget = { kind: 'pod', role: 'primary', namespace: 'n', name: 'pg-1', uid: 'old' };
 
 function pod(uid: string, more: { ready?: boolean; terminating?: boolean } = {}): PodView {
   const { ready = true, terminating = false } = more;

@@ -1,5 +1,5 @@
 import type { KubeClient } from '@cnpg-chaos/cnpg-utils';
-import type { ResolvedTarget } from '../targets/target.ts';
+import type { PodTarget } from '../targets/target.ts';
 import type { Observation } from './observation.ts';
 
 /** A pod as far as evidence needs it. */
@@ -11,17 +11,17 @@ export interface PodView {
 }
 
 /** The pod that was chosen is gone: its UID no longer exists, or it is terminating. */
-export async function podKilled(kube: KubeClient, target: ResolvedTarget, signal: AbortSignal): Promise<Observation> {
+export async function podKilled(kube: KubeClient, target: PodTarget, signal: AbortSignal): Promise<Observation> {
   return judgeKilled(target, await find(kube, target, signal));
 }
 
 /** Another pod carries the instance's name, and it is ready. The chosen UID must be gone for good. */
-export async function podReplaced(kube: KubeClient, target: ResolvedTarget, signal: AbortSignal): Promise<Observation> {
+export async function podReplaced(kube: KubeClient, target: PodTarget, signal: AbortSignal): Promise<Observation> {
   return judgeReplaced(target, await find(kube, target, signal));
 }
 
 /** See `podKilled`. */
-export function judgeKilled(target: ResolvedTarget, found: PodView | undefined): Observation {
+export function judgeKilled(target: PodTarget, found: PodView | undefined): Observation {
   const pod = `pod ${target.namespace}/${target.name}`;
   if (found === undefined) return { seen: true, what: `${pod}: UID ${target.uid} is gone, nothing has its name` };
   if (found.metadata.uid !== target.uid) {
@@ -35,7 +35,7 @@ export function judgeKilled(target: ResolvedTarget, found: PodView | undefined):
 }
 
 /** See `podReplaced`. */
-export function judgeReplaced(target: ResolvedTarget, found: PodView | undefined): Observation {
+export function judgeReplaced(target: PodTarget, found: PodView | undefined): Observation {
   const pod = `pod ${target.namespace}/${target.name}`;
   if (found === undefined) return { seen: false, what: `${pod}: not created anew yet` };
   const { uid } = found.metadata;
@@ -46,7 +46,7 @@ export function judgeReplaced(target: ResolvedTarget, found: PodView | undefined
   return { seen: true, what: `${pod}: replaced by UID ${uid}, ready`, data: { oldUid: target.uid, newUid: uid } };
 }
 
-function find(kube: KubeClient, target: ResolvedTarget, signal: AbortSignal): Promise<PodView | undefined> {
+function find(kube: KubeClient, target: PodTarget, signal: AbortSignal): Promise<PodView | undefined> {
   const ref = { apiVersion: 'v1', kind: 'Pod', namespace: target.namespace, name: target.name };
   return kube.find<PodView>(ref, { signal });
 }

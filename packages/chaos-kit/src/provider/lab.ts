@@ -1,3 +1,4 @@
+import type { LabControl } from '../engines/lab-control.ts';
 import { type ClusterProvider, ProviderError } from './provider.ts';
 
 type LabPackage = typeof import('@cnpg-chaos/chaos-lab');
@@ -20,9 +21,26 @@ export function labProvider(): ClusterProvider {
         provider: 'lab',
         kubeconfig: up.kubeconfig,
         isLab: true,
+        labName: up.name,
         labKubeSystemUid: up.kubeSystemUid,
         versions: up.versions,
       };
+    },
+  };
+}
+
+/**
+ * Power over the machines of a lab that is up.
+ *
+ * @param name as the lab was brought up, for instance `cnpg-chaos`
+ */
+export function labControl(name: string): LabControl {
+  return {
+    name,
+    controlPlane: 'control-plane',
+    async exec(machine, argv, signal) {
+      const lab = await loadLab();
+      return lab.execInNode(machine, argv, { name, signal });
     },
   };
 }

@@ -6,6 +6,8 @@ export interface ConnectedCluster {
   /** Context in it. Default: its current one. */
   readonly context?: string;
   readonly isLab: boolean;
+  /** Name of the lab. Only for the lab. */
+  readonly labName?: string;
   /** UID of `kube-system` as the lab recorded it; what the guard compares with. Only for the lab. */
   readonly labKubeSystemUid?: string;
   /** Versions that the lab is made of. */

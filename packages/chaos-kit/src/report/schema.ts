@@ -46,7 +46,13 @@ export const faultReportSchema = z.object({
   options: z.record(z.string(), z.unknown()),
   /** What was hit, by the UID that was resolved when the fault fired. */
   targets: z.array(
-    z.object({ kind: z.string(), role: z.string(), namespace: z.string(), name: z.string(), uid: z.string() }),
+    z.object({
+      kind: z.string(),
+      role: z.string(),
+      namespace: z.string().optional(),
+      name: z.string(),
+      uid: z.string(),
+    }),
   ),
   /** When the engine was told to act. Missing: it never was. */
   injectedAtMs: z.number().optional(),

@@ -70,10 +70,11 @@ async function findProblems(
   const context: EngineContext = {
     kube,
     cluster: { namespace: options.namespace ?? 'default', name: '' },
+    operatorNamespace: config.operatorNamespace,
     chaosMesh: config.chaosMesh,
   };
   for (const name of wanted) {
-    const missing = await (options.registry ?? defaultEngines)[name].preflight(context, signal);
+    const missing = await (options.registry ?? defaultEngines)[name].preflight(context, signal, []);
     if (missing.length > 0) problems.push({ check: 'engine', problem: describeProblems(name, missing) });
   }
   return problems;

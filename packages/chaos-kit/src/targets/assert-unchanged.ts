@@ -20,14 +20,26 @@ export async function assertTargetsUnchanged(
   await Promise.all(targets.map(async (target) => compareIdentity(target, await readTarget(kube, target, signal))));
 }
 
-/** The pod that now carries the target's name, if any. */
+const objectKinds = {
+  pod: { apiVersion: 'v1', kind: 'Pod' },
+  node: { apiVersion: 'v1', kind: 'Node' },
+  volume: { apiVersion: 'v1', kind: 'PersistentVolumeClaim' },
+  cluster: { apiVersion: 'postgresql.cnpg.io/v1', kind: 'Cluster' },
+  deployment: { apiVersion: 'apps/v1', kind: 'Deployment' },
+} as const;
+
+/** The object that now carries the target's name, if any. Addresses are always what they are. */
 export function readTarget(
   kube: KubeClient,
   target: ResolvedTarget,
   signal: AbortSignal,
 ): Promise<WithUid | undefined> {
-  const ref = { apiVersion: 'v1', kind: 'Pod', namespace: target.namespace, name: target.name };
-  return kube.find<WithUid>(ref, { signal });
+  if (target.kind === 'endpoint') {
+    const { name, uid } = target;
+    return Promise.resolve({ apiVersion: '', kind: 'endpoint', metadata: { name, uid } });
+  }
+  const namespace = target.kind === 'node' ? {} : { namespace: target.namespace };
+  return kube.find<WithUid>({ ...objectKinds[target.kind], ...namespace, name: target.name }, { signal });
 }
 
 /** @throws TargetChangedError unless `found` is the target, alive. */

@@ -1,12 +1,12 @@
 import { type Cluster, getCluster, listInstances } from '@cnpg-chaos/cnpg-utils';
 import { podTarget } from './pod-target.ts';
-import { TargetError, type TargetContext, type TargetSelector } from './target.ts';
+import { type PodTarget, TargetError, type TargetContext, type TargetSelector } from './target.ts';
 
 /**
  * The primary by `status.currentPrimary`, which the promoted instance itself writes. Pod labels are not asked: they
  * trail a failover. Refused while a failover or switchover is under way, because nobody can say who is primary then.
  */
-export function primary(): TargetSelector {
+export function primary(): TargetSelector<PodTarget> {
   return { description: 'primary', resolve: resolvePrimary };
 }
 

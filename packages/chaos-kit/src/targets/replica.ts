@@ -1,12 +1,12 @@
 import { getCluster, type Instance, listInstances } from '@cnpg-chaos/cnpg-utils';
 import { podTarget } from './pod-target.ts';
 import { settledPrimary } from './primary.ts';
-import { TargetError, type TargetSelector } from './target.ts';
+import { type PodTarget, TargetError, type TargetSelector } from './target.ts';
 
 /**
  * The replica at `index`, counted from 0 in the order of the instances' serial numbers, the primary left out.
  */
-export function replica(index: number): TargetSelector {
+export function replica(index: number): TargetSelector<PodTarget> {
   return {
     description: `replica ${index}`,
     async resolve(context, signal) {

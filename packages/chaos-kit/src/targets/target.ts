@@ -12,21 +12,79 @@ export interface PodTarget {
   readonly node?: string;
 }
 
+/** A Kubernetes node. */
+export interface NodeTarget {
+  readonly kind: 'node';
+  /** Such as `node of primary`. */
+  readonly role: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly ip?: string;
+}
+
+/** A volume, by its claim. */
+export interface VolumeTarget {
+  readonly kind: 'volume';
+  /** Such as `volume of primary`. */
+  readonly role: string;
+  readonly namespace: string;
+  /** Name of the PersistentVolumeClaim. */
+  readonly name: string;
+  readonly uid: string;
+  /** Pod that mounts it. */
+  readonly pod?: string;
+  readonly node?: string;
+}
+
+/** The CloudNativePG cluster itself. */
+export interface ClusterTarget {
+  readonly kind: 'cluster';
+  readonly role: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+/** A Deployment, such as the operator's. */
+export interface DeploymentTarget {
+  readonly kind: 'deployment';
+  readonly role: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+/** Addresses that are no object of their own: the API server, clients outside of the cluster. */
+export interface EndpointTarget {
+  readonly kind: 'endpoint';
+  /** Such as `API server` or `clients`. */
+  readonly role: string;
+  readonly name: string;
+  /** Has none of its own: the addresses, joined. */
+  readonly uid: string;
+  /** IP addresses or CIDR blocks. */
+  readonly addresses: readonly string[];
+}
+
 /** Something that a fault hits. */
-export type ResolvedTarget = PodTarget;
+export type ResolvedTarget = PodTarget | NodeTarget | VolumeTarget | ClusterTarget | DeploymentTarget | EndpointTarget;
 
 /** What a selector may look at. */
 export interface TargetContext {
   readonly kube: KubeClient;
   readonly cluster: { readonly namespace: string; readonly name: string };
+  /** Namespace of the CloudNativePG operator. */
+  readonly operatorNamespace: string;
+  /** Of the experiment; random choices derive from it. */
+  readonly seed: number;
 }
 
 /** Says whom a fault hits. Resolved when the fault fires, never earlier. */
-export interface TargetSelector {
+export interface TargetSelector<T extends ResolvedTarget = ResolvedTarget> {
   /** Such as `primary`, for messages. */
   readonly description: string;
   /** @throws TargetError when it resolves to nothing. */
-  resolve(context: TargetContext, signal: AbortSignal): Promise<readonly ResolvedTarget[]>;
+  resolve(context: TargetContext, signal: AbortSignal): Promise<readonly T[]>;
 }
 
 /** A selector resolved to nothing, or to something that cannot be hit now. Nothing was touched. */
@@ -44,9 +102,15 @@ export class TargetChangedError extends TargetError {
   /** @param now what is found instead, such as `is gone` */
   constructor(target: ResolvedTarget, now: string, options?: { cause?: unknown }) {
     super(
-      `${target.role}: pod ${target.namespace}/${target.name} was chosen with UID ${target.uid} but ${now}; the cluster changed while the fault was being prepared`,
+      `${target.role}: ${describeTarget(target)} was chosen with UID ${target.uid} but ${now}; the cluster changed while the fault was being prepared`,
       options,
     );
     this.target = target;
   }
+}
+
+/** `pod ns/name`, `node name`, for messages. */
+export function describeTarget(target: ResolvedTarget): string {
+  const place = 'namespace' in target ? `${target.namespace}/` : '';
+  return `${target.kind} ${place}${target.name}`;
 }

@@ -40,6 +40,7 @@ export async function connectRun(o: { root: string; runId: string; signal: Abort
         kubeconfig: connected.kubeconfig,
         ...(connected.context === undefined ? {} : { context: connected.context }),
         isLab: connected.isLab,
+        ...(connected.labName === undefined ? {} : { labName: connected.labName }),
         ...(connected.labKubeSystemUid === undefined ? {} : { labKubeSystemUid: connected.labKubeSystemUid }),
       },
       report: { provider: connected.provider, server: kube.server, kubeSystemUid, kubernetesVersion: gitVersion },

@@ -29,6 +29,8 @@ export interface ChaosRunContext {
     kubeconfig: string;
     context?: string;
     isLab: boolean;
+    /** Name of the lab, for those who act on its machines. Only for the lab. */
+    labName?: string;
     /** UID of `kube-system` as the lab recorded it, for the guard. Only for the lab. */
     labKubeSystemUid?: string;
   };

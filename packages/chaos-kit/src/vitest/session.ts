@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { waitFor } from '@cnpg-chaos/cnpg-utils';
 import type { ChaosConfig } from '../config/chaos-config.ts';
+import type { LabControl } from '../engines/lab-control.ts';
 import type { EngineRegistry } from '../engines/registry.ts';
 import type { EngineWish } from '../engines/select-engine.ts';
 import { Experiment } from '../experiment/experiment.ts';
@@ -38,6 +39,8 @@ export interface SessionOptions {
   engines: EngineRegistry;
   config: ChaosConfig;
   cluster: ExperimentSubject;
+  /** Power over the machines; only where the provider has it. */
+  lab?: LabControl;
   /** Fires when the test timed out or the run was cancelled. */
   signal: AbortSignal;
   /** Starts the workload. Missing: the test runs without one. */
@@ -126,6 +129,7 @@ export class Session {
       // `auto` leaves it to the configuration.
       engine: engine === 'auto' ? undefined : engine,
       engines,
+      lab: this.#options.lab,
       runId,
       ledger: this.#ledger,
       // `finish` ends it: it is registered with the test before this runs.

@@ -8,10 +8,10 @@ import type { Experiment } from '../experiment/experiment.ts';
 import type { ExperimentRun } from '../experiment/experiment-run.ts';
 import type { FaultOptions, OptionsSchema } from '../faults/fault.ts';
 import type { FaultBody, FaultFixture } from '../faults/fixture.ts';
-import { withPrimaryKilled } from '../faults/primary-killed.ts';
-import { withReplicaKilled } from '../faults/replica-killed.ts';
+import * as faults from '../faults/index.ts';
 import { Ledger } from '../ledger/index.ts';
 import type { LedgerOptions } from '../ledger/index.ts';
+import { labControl } from '../provider/lab.ts';
 import { runContextKey } from './provided.ts';
 import { configOf, provisionCluster } from './provision.ts';
 import { experimentSeed } from './seeds.ts';
@@ -26,16 +26,7 @@ export type Workload = Omit<LedgerOptions, 'seed' | 'expectSync' | 'historyDir' 
 // Healing, a cluster that comes back and the final read, each with its own limit; this one only catches what hangs for good.
 const finishLimitMs = 20 * 60_000;
 
-/**
- * vitest's `test` with everything that a chaos spec needs. Asking for a fixture starts it.
- *
- * Options, to be set with `test.override` for a file or a `describe`: `profile`, `engine`, `workload`.
- * Fixtures: `cluster`, `ledger`, `chaos` (the experiment), `withPrimaryKilled`, `withReplicaKilled`.
- *
- * When the test ends, however it ends, faults are healed, the ledger is stopped and verified, and the verdict is given:
- * a test whose experiment failed or was inconclusive does not pass.
- */
-export const test = base
+const withoutFaults = base
   // Shape of the cluster.
   .extend('profile', 'sync' as ProfileName)
   // Who breaks things; `auto` is for the configuration to say, else for what the cluster offers.
@@ -70,6 +61,7 @@ export const test = base
       config: await configOf(run),
       cluster,
       signal,
+      ...(run.cluster?.labName === undefined ? {} : { lab: labControl(run.cluster.labName) }),
       ...(startLedger === undefined ? {} : { startLedger }),
     });
     // Before anything is started: a hook of the test runs even when this fixture throws or times out, its own cleanup does not.
@@ -81,9 +73,47 @@ export const test = base
     return session;
   })
   .extend('ledger', ({ session }): TestLedger => session.ledger)
-  .extend('chaos', ({ session }): Experiment => session.experiment)
-  .extend('withPrimaryKilled', ({ chaos }) => bind(chaos, withPrimaryKilled))
-  .extend('withReplicaKilled', ({ chaos }) => bind(chaos, withReplicaKilled));
+  .extend('chaos', ({ session }): Experiment => session.experiment);
+
+type BoundFixture<F> =
+  F extends FaultFixture<infer S> ? (options: FaultOptions<S>, body: FaultBody) => Promise<ExperimentRun> : never;
+
+/** Every `withX` of `faults/index.ts`, bound to the experiment of a test. */
+export type BoundFixtures = {
+  [K in keyof typeof faults as K extends `with${string}` ? K : never]: BoundFixture<(typeof faults)[K]>;
+};
+
+// vitest reads the names of a fixture's parameters from its source, so each has its own function
+const faultFixtures = Object.fromEntries(
+  Object.entries(faults).flatMap(([name, exported]) =>
+    typeof exported === 'function'
+      ? [
+          [
+            name,
+            ({ chaos }: { chaos: Experiment }, use: (value: unknown) => Promise<void>) => use(bind(chaos, exported)),
+          ],
+        ]
+      : [],
+  ),
+) as unknown as FixtureFunctions;
+
+type FixtureFunctions = {
+  [K in keyof BoundFixtures]: (
+    context: { chaos: Experiment },
+    use: (value: BoundFixtures[K]) => Promise<void>,
+  ) => Promise<void>;
+};
+
+/**
+ * vitest's `test` with everything that a chaos spec needs. Asking for a fixture starts it.
+ *
+ * Options, to be set with `test.override` for a file or a `describe`: `profile`, `engine`, `workload`.
+ * Fixtures: `cluster`, `ledger`, `chaos` (the experiment), and every `withX` of `faults/index.ts`.
+ *
+ * When the test ends, however it ends, faults are healed, the ledger is stopped and verified, and the verdict is given:
+ * a test whose experiment failed or was inconclusive does not pass.
+ */
+export const test = withoutFaults.extend<BoundFixtures>(faultFixtures);
 
 /** Gives a `withX` function its experiment, for fixtures of one's own. */
 export function bind<S extends OptionsSchema>(

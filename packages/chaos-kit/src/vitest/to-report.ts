@@ -48,7 +48,10 @@ function faultReport(fault: FaultRecord, startMs: number): FaultReport {
     fault: fault.fault,
     engine,
     options: { ...fault.options },
-    targets: targets.map(({ kind, role, namespace, name, uid }) => ({ kind, role, namespace, name, uid })),
+    targets: targets.map((target) => {
+      const { kind, role, name, uid } = target;
+      return { kind, role, ...('namespace' in target ? { namespace: target.namespace } : {}), name, uid };
+    }),
     ...(injectedAtMs === undefined ? {} : { injectedAtMs: injectedAtMs - startMs }),
     ...(effect === undefined ? {} : { effect: { what: effect.what, atMs: effect.atMs - startMs } }),
     ...(healing === undefined ? {} : { healing: { what: healing.what, atMs: healing.atMs - startMs } }),

@@ -14,6 +14,7 @@ export function fakeEngine(parts: FakeEngineParts = {}): Engine {
     name: 'kubernetes',
     preflight: () => Promise.resolve(parts.problems ?? []),
     undo: (entry, _context, signal) => parts.undo?.(entry, signal) ?? Promise.resolve(`undone ${entry.kind}`),
+    leftovers: () => Promise.resolve([]),
     manualCommand: (entry) => `undo ${entry.kind}`,
   };
 }

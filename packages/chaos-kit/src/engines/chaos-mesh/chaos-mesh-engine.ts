@@ -1,3 +1,4 @@
+import { leftoverObjects } from './leftover-objects.ts';
 import { missingRights } from '../access.ts';
 import { EngineError } from '../engine-error.ts';
 import type { Engine, EngineContext, EngineProblem } from '../engine.ts';
@@ -16,6 +17,7 @@ export const chaosMeshEngine: Engine = {
     }
     return `${chaosObjectOf(entry)}: ${await removeChaos(kube, entry, signal)}`;
   },
+  leftovers: leftoverObjects,
   manualCommand: removeChaosCommand,
 };
 

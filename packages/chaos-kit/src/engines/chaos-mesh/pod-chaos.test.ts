@@ -12,6 +12,8 @@ const targets = [
 const context: PlanContext = {
   kube: neverKube,
   cluster: { namespace: 'team', name: 'pg' },
+  operatorNamespace: 'cnpg-system',
+  ttlMs: 60_000,
   chaosMesh: { namespace: 'chaos-mesh' },
   faultId: 'primary-killed-1a2b3c4d',
   labels: { 'cnpg-chaos/run': 'r' },

@@ -1,4 +1,4 @@
-import type { ResolvedTarget } from '../../targets/target.ts';
+import type { PodTarget } from '../../targets/target.ts';
 import type { Action, PlanContext } from '../engine.ts';
 import { applyChaos } from './apply-chaos.ts';
 import { chaosMeshApiVersion, type ChaosObject } from './chaos-object.ts';
@@ -10,7 +10,7 @@ const injectLimitMs = 30_000;
 /** What a PodChaos does. */
 export interface PodChaosOptions {
   readonly action: 'pod-kill';
-  readonly targets: readonly ResolvedTarget[];
+  readonly targets: readonly PodTarget[];
   /** Seconds between the delete and the kill. 0 removes the object at once; the kubelet kills after 2 s. */
   readonly gracePeriodSeconds: number;
 }

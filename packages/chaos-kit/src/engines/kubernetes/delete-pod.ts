@@ -1,5 +1,5 @@
 import { ConflictError, NotFoundError } from '@cnpg-chaos/cnpg-utils';
-import { type ResolvedTarget, TargetChangedError } from '../../targets/target.ts';
+import { type PodTarget, TargetChangedError } from '../../targets/target.ts';
 import type { Action } from '../engine.ts';
 
 /** Options of `deletePod`. */
@@ -12,7 +12,7 @@ export interface DeletePodOptions {
  * Deletes a pod by name and UID, so that a pod that took over the name is never hit. There is nothing to undo: the
  * operator creates the instance anew.
  */
-export function deletePod(target: ResolvedTarget, options: DeletePodOptions): Action {
+export function deletePod(target: PodTarget, options: DeletePodOptions): Action {
   return {
     summary: `delete pod ${target.namespace}/${target.name}, grace ${options.gracePeriodSeconds} s`,
     plan: ({ kube }) => ({

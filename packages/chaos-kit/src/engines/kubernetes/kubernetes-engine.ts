@@ -10,5 +10,7 @@ export const kubernetesEngine: Engine = {
   undo(entry) {
     throw new EngineError('kubernetes', `does not know the undo "${entry.kind}" (entry ${entry.id})`);
   },
+  // deleting a pod leaves nothing behind
+  leftovers: () => Promise.resolve([]),
   manualCommand: (entry) => `# undo "${entry.kind}" by hand: ${JSON.stringify(entry.data)}`,
 };

@@ -31,6 +31,7 @@ const engine: Engine = {
     rmSync(pathOf(entry.data['id']), { force: true });
     return 'mended';
   },
+  leftovers: () => Promise.resolve([]),
   manualCommand: (entry) => `rm broken-${JSON.stringify(entry.data['id'])}`,
 };
 
