@@ -18,4 +18,5 @@ export const chaosTags: readonly ChaosTag[] = [
   { name: 'control-plane', description: 'Kubernetes itself is degraded' },
   { name: 'switchover', description: 'planned changes of the primary' },
   { name: 'operator', description: 'the CloudNativePG operator is hit' },
+  { name: 'upstream', description: "tests of CloudNativePG's own suite, ported with the helpers of cnpg-utils" },
 ];
