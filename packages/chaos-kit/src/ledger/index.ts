@@ -30,4 +30,5 @@ export type { Origin, ReasonCount } from './run-record.ts';
 export type { Gap, LatencySummary } from './service-times.ts';
 export type { ForeignRow } from './tally.ts';
 export type { LedgerCounts, LedgerVerdict } from './verdict.ts';
-export type { LedgerVerification, LossByOrigin, LostWrite } from './judge-run.ts';
+export type { LedgerVerification } from './judge-run.ts';
+export type { LossByOrigin, LostWrite } from './losses.ts';

@@ -1,37 +1,16 @@
+import type { Observations } from '../observers/observation-file.ts';
 import { runCheckers } from './checkers/checker.ts';
 import type { CheckResult } from './checkers/checker.ts';
 import { CHECKERS } from './checkers/index.ts';
-import type { Completion } from './completions.ts';
 import { zeroLossClaim } from './durability.ts';
 import type { DurabilityProfile, ZeroLossClaim } from './durability.ts';
 import type { FinalRead } from './final-read.ts';
+import { findLosses } from './losses.ts';
+import type { LossByOrigin, Losses, LostWrite } from './losses.ts';
 import type { Origin, ReasonCount, RunRecord } from './run-record.ts';
-import { MAX_EXAMPLES } from './tally.ts';
 import type { ForeignRow } from './tally.ts';
 import { judge } from './verdict.ts';
 import type { LedgerCounts, LedgerVerdict } from './verdict.ts';
-
-/** An acknowledged write that the final read did not find. */
-export interface LostWrite {
-  readonly writer: number;
-  readonly seq: number;
-  readonly outcome: 'ok' | 'ok-weak';
-  /** When the client got the acknowledgement, `performance.now()` in ms. */
-  readonly ackedAtMs: number;
-  /** Who gave it. */
-  readonly server: string;
-  readonly timeline: number;
-}
-
-/** Losses by the server and timeline that had acknowledged them. */
-export interface LossByOrigin {
-  readonly server: string;
-  readonly timeline: number;
-  readonly lost: number;
-  /** Acknowledgement times of the oldest and the newest lost write. */
-  readonly firstAckMs: number;
-  readonly lastAckMs: number;
-}
 
 /** The result of a verification. */
 export interface LedgerVerification {
@@ -42,7 +21,7 @@ export interface LedgerVerification {
   /** Sentences, gravest first. */
   readonly reasons: readonly string[];
   readonly counts: LedgerCounts;
-  /** What each further checker found; empty when the read did not succeed. */
+  /** What each checker found; when the read did not succeed only those that can do without. */
   readonly checks: readonly CheckResult[];
   /** The first 100 lost writes in the order of their acknowledgement. */
   readonly lost: readonly LostWrite[];
@@ -66,17 +45,20 @@ export interface LedgerVerification {
   readonly durationMs: number;
 }
 
-/** Judges a run by what the final read found. Needs nothing but its arguments, so that a stored run can be judged again. */
-export function judgeRun(record: RunRecord, read: FinalRead, startMs = performance.now()): LedgerVerification {
+/** Judges a run by what the final read found and what observers saw. Needs nothing but its arguments, so that a stored run can be judged again. */
+export function judgeRun(
+  record: RunRecord,
+  read: FinalRead,
+  observations?: Observations,
+  startMs = performance.now(),
+): LedgerVerification {
   const facts = factsOf(record);
   const counts = compare(record, read);
   const losses = counts.lost + counts.lostWeak > 0 ? findLosses(record) : NO_LOSSES;
-  const checks = runCheckers(CHECKERS, { record, read });
-  const judgement = judge(counts, facts.zeroLossClaim, record.doubts, checks);
+  const checks = runCheckers(CHECKERS, { record, read, counts, observations });
   return {
     ...facts,
-    ...judgement,
-    reasons: [...judgement.reasons, ...losses.byOrigin.map(describeLoss)],
+    ...judge(record.acknowledged, facts.zeroLossClaim, record.doubts, checks),
     counts,
     checks,
     lost: losses.first,
@@ -87,29 +69,41 @@ export function judgeRun(record: RunRecord, read: FinalRead, startMs = performan
     notes: [
       ...read.unreachable.map((instance) => `sessions could not be checked on ${instance}`),
       ...(read.notStored === undefined ? [] : [`the final read could not be stored: ${read.notStored}`]),
-      ...checks.filter(({ verdict }) => verdict === 'unknown').flatMap(({ sentences }) => sentences),
+      ...notesOf(checks),
     ],
     durationMs: performance.now() - startMs,
   };
 }
 
-/** What can be said of a run that was not read to the end: nothing about loss. */
-export function judgeUnread(record: RunRecord, reason: string, startMs = performance.now()): LedgerVerification {
+/** What can be said of a run that was not read to the end: nothing about loss, and no more than what was seen while it ran. */
+export function judgeUnread(
+  record: RunRecord,
+  reason: string,
+  observations?: Observations,
+  startMs = performance.now(),
+): LedgerVerification {
+  const facts = factsOf(record);
+  const checks = runCheckers(CHECKERS, { record, observations });
   return {
-    ...factsOf(record),
-    verdict: 'inconclusive',
-    integrity: 'inconclusive',
-    reasons: [reason, ...record.doubts],
+    ...facts,
+    ...judge(record.acknowledged, facts.zeroLossClaim, [reason, ...record.doubts], checks),
     counts: { ...attemptCounts(record, 0), ...NOT_READ },
-    checks: [],
+    checks,
     lost: [],
     lossByOrigin: [],
     unexpected: [],
     corrupted: [],
     readFrom: undefined,
-    notes: [],
+    notes: notesOf(checks),
     durationMs: performance.now() - startMs,
   };
+}
+
+/** What checkers have to say that is no ground for a verdict. */
+function notesOf(checks: readonly CheckResult[]): string[] {
+  return checks
+    .filter(({ verdict }) => verdict === 'unknown' || verdict === 'pass')
+    .flatMap(({ sentences }) => sentences);
 }
 
 function factsOf(record: RunRecord) {
@@ -134,7 +128,7 @@ const NOT_READ = {
   phantomFail: 0,
   recovered: 0,
 };
-const NO_LOSSES: { first: LostWrite[]; byOrigin: LossByOrigin[] } = { first: [], byOrigin: [] };
+const NO_LOSSES: Losses = { first: [], byOrigin: [] };
 
 /** `unnoted` writes are there although their record was lost in a crash. */
 function attemptCounts(record: RunRecord, unnoted: number) {
@@ -167,33 +161,4 @@ function compare(record: RunRecord, read: FinalRead): LedgerCounts {
   const { rows, unexpected, duplicated, corrupted } = read.tally;
   found.recovered += unnoted;
   return { ...attemptCounts(record, unnoted), ...found, rows, unexpected, duplicated, corrupted };
-}
-
-/** Walks the acknowledgements in their order and says which are missing and who gave them. */
-function findLosses(record: RunRecord): typeof NO_LOSSES {
-  const first: LostWrite[] = [];
-  const byOrigin = new Map<number, { -readonly [K in keyof LossByOrigin]: LossByOrigin[K] }>();
-  for (let i = 0; i < record.completions.length; i++) {
-    if (!record.completions.acknowledged(i)) continue;
-    const c: Completion = record.completions.at(i);
-    if (record.states(c.writer).copies(c.seq) > 0) continue;
-    const { server, timeline } = record.origins[c.origin] ?? { server: 'unknown', timeline: 0 };
-    const sum = byOrigin.get(c.origin);
-    if (sum === undefined) {
-      byOrigin.set(c.origin, { server, timeline, lost: 1, firstAckMs: c.endMs, lastAckMs: c.endMs });
-    } else {
-      sum.lost++;
-      sum.lastAckMs = c.endMs;
-    }
-    if (first.length < MAX_EXAMPLES) {
-      const outcome = c.outcome === 'ok-weak' ? 'ok-weak' : 'ok';
-      first.push({ writer: c.writer, seq: c.seq, outcome, ackedAtMs: c.endMs, server, timeline });
-    }
-  }
-  return { first, byOrigin: [...byOrigin.values()] };
-}
-
-function describeLoss(loss: LossByOrigin): string {
-  const spread = ((loss.lastAckMs - loss.firstAckMs) / 1000).toFixed(3);
-  return `${loss.lost} lost of those acknowledged by ${loss.server} on timeline ${loss.timeline}, within ${spread} s`;
 }

@@ -7,7 +7,7 @@ export const TIMELINE_SQL = "('x' || substr(pg_walfile_name(pg_current_wal_inser
 export const TOMBSTONE_WRITER = -1;
 
 /**
- * One table per run. It has no unique constraint on purpose: the ledger wants to see a duplicate, not to prevent it.
+ * One table per run. Its index is not unique on purpose: the ledger wants to see a duplicate, not to prevent it.
  * The stamps are defaults, so they are taken by the server that executes the insert.
  */
 export function createTableSql(table: string): string {
@@ -17,7 +17,8 @@ export function createTableSql(table: string): string {
   server text default host(inet_server_addr()),
   lsn pg_lsn not null default pg_current_wal_insert_lsn(),
   at timestamptz not null default clock_timestamp()
-)`;
+);
+create index on ${table} (writer, seq)`;
 }
 
 /** Parameters: writer, seq, epoch, payload. Returns the timeline, the hash of the durability settings in force and the WAL position. */

@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { judge } from './verdict.ts';
+import { runCheckers } from './checkers/checker.ts';
+import { CHECKERS } from './checkers/index.ts';
+import type { ZeroLossClaim } from './durability.ts';
+import { RunRecord } from './run-record.ts';
+import { judge as combine } from './verdict.ts';
 import type { LedgerCounts } from './verdict.ts';
 
 const clean: LedgerCounts = {
@@ -21,6 +25,14 @@ const clean: LedgerCounts = {
 };
 const allowed = { allowed: true, reason: '' };
 const refused = { allowed: false, reason: 'fsync is "off"' };
+
+/** Judges counts that a final read might have found. */
+function judge(counts: LedgerCounts, claim: ZeroLossClaim, doubts: readonly string[] = []) {
+  const record = new RunRecord(1);
+  record.counts.ok = counts.acknowledged;
+  const checks = runCheckers(CHECKERS, { record, counts, read: { timeline: 1, forks: [] } });
+  return combine(counts.acknowledged, claim, doubts, checks);
+}
 
 describe('judge', () => {
   test('passes a clean run, also with writes that failed, stayed unknown, were recovered or dropped', () => {
@@ -65,6 +77,7 @@ describe('judge', () => {
     });
     expect(judge({ ...clean, lost: 2 }, allowed, ['a writer broke']).reasons).toEqual([
       '2 acknowledged writes are lost',
+      expect.stringContaining('look first for who deletes rows'),
       'a writer broke',
     ]);
   });

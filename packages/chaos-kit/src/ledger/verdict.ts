@@ -44,34 +44,23 @@ export interface LedgerJudgement {
   readonly reasons: string[];
 }
 
-const plural = (n: number, one: string, many: string): string => (n === 1 ? `1 ${one}` : `${n} ${many}`);
-
-/** Judges a complete final read; `doubts` are reasons why the record of the run itself may be wrong, `checks` what further checkers found. */
+/**
+ * Combines what checkers found. `doubts` are reasons why the record of the run itself may be wrong.
+ * @param acknowledged writes that were acknowledged: with none there is nothing to claim.
+ */
 export function judge(
-  counts: LedgerCounts,
+  acknowledged: number,
   claim: ZeroLossClaim,
-  doubts: readonly string[] = [],
-  checks: readonly CheckResult[] = [],
+  doubts: readonly string[],
+  checks: readonly CheckResult[],
 ): LedgerJudgement {
-  const loss: string[] = [];
-  const damage: string[] = [];
-  const doubt: string[] = [...doubts];
-  if (counts.lost > 0) loss.push(`${plural(counts.lost, 'acknowledged write is', 'acknowledged writes are')} lost`);
-  if (counts.lostWeak > 0) {
-    loss.push(`${plural(counts.lostWeak, 'weakly acknowledged write is', 'weakly acknowledged writes are')} lost`);
-  }
-  if (counts.unexpected > 0) damage.push(`${plural(counts.unexpected, 'row', 'rows')} nobody attempted to write`);
-  if (counts.duplicated > 0) damage.push(`${plural(counts.duplicated, 'surplus copy', 'surplus copies')} of rows`);
-  if (counts.corrupted > 0) damage.push(`${plural(counts.corrupted, 'row', 'rows')} with a changed payload`);
-  if (counts.phantomFail > 0) {
-    damage.push(`${plural(counts.phantomFail, 'write', 'writes')} reported as failed and yet there`);
-  }
-  for (const { verdict, about, sentences } of checks) {
-    if (verdict === 'fail') (about === 'loss' ? loss : damage).push(...sentences);
-    else if (verdict === 'inconclusive') doubt.push(...sentences);
-  }
-  const acknowledged = counts.acknowledged + counts.acknowledgedWeak;
-  if (acknowledged === 0) doubt.push('no write was acknowledged, so nothing was tested');
+  const told = (verdict: CheckResult['verdict'], about?: CheckResult['about']): string[] =>
+    checks
+      .filter((it) => it.verdict === verdict && (about === undefined || it.about === about))
+      .flatMap(({ sentences }) => sentences);
+  const loss = told('fail', 'loss');
+  const damage = told('fail', 'integrity');
+  const doubt = [...doubts, ...told('inconclusive')];
   const integrity = damage.length > 0 ? 'fail' : doubt.length > 0 ? 'inconclusive' : 'pass';
   if (acknowledged > 0 && !claim.allowed) doubt.push(`zero loss cannot be claimed: ${claim.reason}`);
   const verdict = loss.length + damage.length > 0 ? 'fail' : doubt.length > 0 ? 'inconclusive' : 'pass';

@@ -1,3 +1,5 @@
+import { readObservations } from '../observers/observation-file.ts';
+import type { Observations } from '../observers/observation-file.ts';
 import { errorReason } from './errors.ts';
 import { readFinal } from './final-read.ts';
 import type { FinalReadContext } from './final-read.ts';
@@ -8,8 +10,20 @@ import type { LedgerVerification } from './judge-run.ts';
 export async function verifyRun(context: FinalReadContext): Promise<LedgerVerification> {
   const startMs = performance.now();
   try {
-    return judgeRun(context.record, await readFinal(context), startMs);
+    const read = await readFinal(context);
+    return judgeRun(context.record, read, observationsOf(context), startMs);
   } catch (error) {
-    return judgeUnread(context.record, errorReason(error), startMs);
+    return judgeUnread(context.record, errorReason(error), observationsOf(context), startMs);
+  }
+}
+
+/** What observers saw; a file of theirs that cannot be read is a doubt, no more. */
+function observationsOf({ historyDir, record }: FinalReadContext): Observations | undefined {
+  if (historyDir === undefined) return undefined;
+  try {
+    return readObservations(historyDir);
+  } catch (error) {
+    record.doubt(`what observers saw cannot be read: ${errorReason(error)}`);
+    return undefined;
   }
 }

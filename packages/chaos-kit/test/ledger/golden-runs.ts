@@ -121,7 +121,7 @@ export const goldenRuns: Readonly<Record<string, GoldenRun>> = {
       verdict: 'fail',
       integrity: 'pass',
       counts: { ...clean, rows: 56, present: 56, lost: 4 },
-      checks: { 'beyond-fork': ['fail', 4] },
+      checks: { lost: ['fail', 4], 'beyond-fork': ['fail', 4] },
     },
   },
   'fork-unknown': {
@@ -135,7 +135,7 @@ export const goldenRuns: Readonly<Record<string, GoldenRun>> = {
       verdict: 'fail',
       integrity: 'pass',
       counts: { ...clean, rows: 56, present: 56, lost: 4 },
-      checks: { 'beyond-fork': ['unknown', 0] },
+      checks: { lost: ['fail', 4], 'beyond-fork': ['unknown', 0] },
     },
   },
   'failed-over': {
@@ -151,7 +151,7 @@ export const goldenRuns: Readonly<Record<string, GoldenRun>> = {
       verdict: 'fail',
       integrity: 'fail',
       counts: { ...clean, rows: 58, present: 58, lost: 2 },
-      checks: { hole: ['fail', 2] },
+      checks: { lost: ['fail', 2], hole: ['fail', 2] },
     },
   },
   'dual-ack': {
@@ -165,7 +165,7 @@ export const goldenRuns: Readonly<Record<string, GoldenRun>> = {
       verdict: 'fail',
       integrity: 'fail',
       counts: { ...clean, rows: 54, present: 54, lost: 6 },
-      checks: { 'dual-ack': ['fail', 7], 'beyond-fork': ['fail', 6] },
+      checks: { lost: ['fail', 6], 'dual-ack': ['fail', 7], 'beyond-fork': ['fail', 6] },
     },
   },
   unexpected: {
@@ -174,17 +174,32 @@ export const goldenRuns: Readonly<Record<string, GoldenRun>> = {
       { writer: 0, seq: 1_000_000 },
       { writer: -7, seq: 3 },
     ],
-    expect: { verdict: 'fail', integrity: 'fail', counts: { ...clean, rows: 62, unexpected: 2 } },
+    expect: {
+      verdict: 'fail',
+      integrity: 'fail',
+      counts: { ...clean, rows: 62, unexpected: 2 },
+      checks: { unexpected: ['fail', 2] },
+    },
   },
   duplicated: {
     about: 'one row twice, one four times',
     fate: (writer, seq) => ({ copies: writer === 0 && seq === 3 ? 2 : writer === 2 && seq === 19 ? 4 : 1 }),
-    expect: { verdict: 'fail', integrity: 'fail', counts: { ...clean, rows: 64, duplicated: 4 } },
+    expect: {
+      verdict: 'fail',
+      integrity: 'fail',
+      counts: { ...clean, rows: 64, duplicated: 4 },
+      checks: { duplicated: ['fail', 4] },
+    },
   },
   corrupted: {
     about: 'one payload changed',
     fate: (writer, seq) => ({ changed: writer === 1 && seq === 11 }),
-    expect: { verdict: 'fail', integrity: 'fail', counts: { ...clean, corrupted: 1 } },
+    expect: {
+      verdict: 'fail',
+      integrity: 'fail',
+      counts: { ...clean, corrupted: 1 },
+      checks: { corrupted: ['fail', 1] },
+    },
   },
   'phantom-fail': {
     about: 'a write reported as failed that is there',
@@ -193,6 +208,7 @@ export const goldenRuns: Readonly<Record<string, GoldenRun>> = {
       verdict: 'fail',
       integrity: 'fail',
       counts: { ...clean, acknowledged: 59, failed: 1, phantomFail: 1 },
+      checks: { 'phantom-fail': ['fail', 1] },
     },
   },
   weak: {
@@ -202,6 +218,7 @@ export const goldenRuns: Readonly<Record<string, GoldenRun>> = {
       verdict: 'fail',
       integrity: 'pass',
       counts: { ...clean, acknowledged: 57, acknowledgedWeak: 3, rows: 59, present: 59, lostWeak: 1 },
+      checks: { 'lost-weak': ['fail', 1] },
     },
   },
   torn: {
@@ -232,6 +249,7 @@ export const goldenRuns: Readonly<Record<string, GoldenRun>> = {
       verdict: 'fail',
       integrity: 'fail',
       counts: { ...clean, attempted: 60, acknowledged: 15, unknown: 45, recovered: 45, rows: 61, unexpected: 1 },
+      checks: { unexpected: ['fail', 1] },
     },
   },
   'no-read': {
@@ -246,7 +264,21 @@ export const goldenRuns: Readonly<Record<string, GoldenRun>> = {
 };
 
 /** The checks of a run that are expected when it names none. */
-export const quietChecks = { hole: pass, 'beyond-fork': pass, 'dual-ack': pass } as const;
+export const quietChecks = {
+  lost: pass,
+  'lost-weak': pass,
+  unexpected: pass,
+  duplicated: pass,
+  corrupted: pass,
+  'phantom-fail': pass,
+  hole: pass,
+  'beyond-fork': pass,
+  'dual-ack': pass,
+  power: pass,
+} as const;
+
+/** Those of them that are asked when the table was not read. */
+export const quietUnread = { 'dual-ack': pass, power: pass } as const;
 
 /** Writes one golden history. The same every time: times, identifiers and versions are made up. */
 export async function writeGolden(dir: string, run: GoldenRun): Promise<void> {

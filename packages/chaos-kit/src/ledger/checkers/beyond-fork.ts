@@ -1,5 +1,6 @@
 import { formatPosition } from '../lsn.ts';
 import type { TimelineFork } from '../history/rows-file.ts';
+import { amount, passed } from './checker.ts';
 import type { Checker, Findings } from './checker.ts';
 
 interface Beyond {
@@ -19,13 +20,19 @@ interface Beyond {
 export const beyondFork: Checker = {
   name: 'beyond-fork',
   about: 'loss',
+  needs: 'read',
   check({ record, read }): Findings {
     const left = record.origins.filter((origin) => origin.timeline < read.timeline);
-    if (left.length === 0) return { verdict: 'pass', count: 0, sentences: [] };
+    const looked = amount(
+      left.reduce((sum, origin) => sum + origin.acknowledged, 0),
+      'acknowledged write of earlier timelines',
+      'acknowledged writes of earlier timelines',
+    );
+    if (left.length === 0) return passed(looked);
     if ('unknown' in read.forks) {
       const where = [...new Set(left.map((origin) => origin.timeline))].join(', ');
       const sentence = `it is not known where timeline ${where} was left for timeline ${read.timeline}: ${read.forks.unknown}`;
-      return { verdict: 'unknown', count: 0, sentences: [sentence] };
+      return { verdict: 'unknown', count: 0, looked, sentences: [sentence] };
     }
     const forks = new Map(read.forks.map((fork) => [fork.timeline, fork]));
     const beyond = new Map<number, Beyond>();
@@ -48,11 +55,17 @@ export const beyondFork: Checker = {
     }
     const count = [...beyond.values()].reduce((sum, entry) => sum + entry.count, 0);
     if (count > 0)
-      return { verdict: 'fail', count, sentences: [...beyond.values()].map((it) => describe(it, read.timeline)) };
-    if (withoutPosition === 0) return { verdict: 'pass', count, sentences: [] };
+      return {
+        verdict: 'fail',
+        count,
+        looked,
+        sentences: [...beyond.values()].map((it) => describe(it, read.timeline)),
+      };
+    if (withoutPosition === 0) return passed(looked);
     return {
       verdict: 'unknown',
       count,
+      looked,
       sentences: [`${withoutPosition} acknowledged writes came without a WAL position`],
     };
   },

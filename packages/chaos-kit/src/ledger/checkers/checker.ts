@@ -1,30 +1,45 @@
+import type { Observations } from '../../observers/observation-file.ts';
+import { errorReason } from '../errors.ts';
 import type { ReadFacts } from '../history/rows-file.ts';
 import type { RunRecord } from '../run-record.ts';
-import { errorReason } from '../errors.ts';
+import type { LedgerCounts } from '../verdict.ts';
 
-/** What a checker may look at: the run as the client saw it, with the copies of each write that the final read found. */
-export interface Evidence {
+/** What is known of a run without a final read: what the clients were told and what observers saw. */
+export interface RunEvidence {
   readonly record: RunRecord;
+  /** Missing: no observers ran. */
+  readonly observations?: Observations | undefined;
+}
+
+/** What a checker may look at: the run, with the copies of each write that the final read found. */
+export interface Evidence extends RunEvidence {
   readonly read: Pick<ReadFacts, 'timeline' | 'forks'>;
+  readonly counts: LedgerCounts;
 }
 
 /** What a checker found. */
 export interface Findings {
   /** `unknown`: it could not look, and another checker carries the proof; no ground for a verdict. */
   readonly verdict: 'pass' | 'fail' | 'inconclusive' | 'unknown';
-  /** How many writes its findings are about. */
+  /** How many writes (or other things, see `looked`) its findings are about. */
   readonly count: number;
+  /** What it looked at, in a few words. */
+  readonly looked: string;
   /** What happened, in words; the first sentence stands for the rest. */
   readonly sentences: readonly string[];
 }
 
-/** One question to a finished run. It has no state and changes nothing, so that a stored run can be asked again. */
-export interface Checker {
+/** What checkers have in common. A checker has no state and changes nothing, so that a stored run can be asked again. */
+interface CheckerFacts {
   readonly name: string;
   /** Whether it is about acknowledged writes that are gone, or about what no failover, however lossy, may do. */
   readonly about: 'loss' | 'integrity';
-  check(evidence: Evidence): Findings;
 }
+
+/** One question to a finished run: `run` checkers do without a final read. */
+export type Checker =
+  | (CheckerFacts & { readonly needs: 'read'; check(evidence: Evidence): Findings })
+  | (CheckerFacts & { readonly needs: 'run'; check(evidence: RunEvidence): Findings });
 
 /** The findings of one checker, for reports. */
 export interface CheckResult extends Findings {
@@ -32,15 +47,26 @@ export interface CheckResult extends Findings {
   readonly about: Checker['about'];
 }
 
-/** Asks every checker. One that throws is inconclusive: a broken question must not look like a good answer. */
-export function runCheckers(checkers: readonly Checker[], evidence: Evidence): CheckResult[] {
-  return checkers.map((checker) => {
+/** Asks every checker that can do with the evidence. One that throws is inconclusive: a broken question must not look like a good answer. */
+export function runCheckers(checkers: readonly Checker[], evidence: Evidence | RunEvidence): CheckResult[] {
+  return checkers.flatMap((checker): CheckResult[] => {
     const { name, about } = checker;
     try {
-      return { checker: name, about, ...checker.check(evidence) };
+      if (checker.needs === 'run') return [{ checker: name, about, ...checker.check(evidence) }];
+      return 'read' in evidence ? [{ checker: name, about, ...checker.check(evidence) }] : [];
     } catch (error) {
       const sentences = [`the checker "${name}" broke: ${errorReason(error)}`];
-      return { checker: name, about, verdict: 'inconclusive', count: 0, sentences };
+      return [{ checker: name, about, verdict: 'inconclusive', count: 0, looked: 'nothing', sentences }];
     }
   });
+}
+
+/** Nothing wrong. */
+export function passed(looked: string): Findings {
+  return { verdict: 'pass', count: 0, looked, sentences: [] };
+}
+
+/** `1 row`, `2 rows`. */
+export function amount(n: number, one: string, many = `${one}s`): string {
+  return n === 1 ? `1 ${one}` : `${n} ${many}`;
 }

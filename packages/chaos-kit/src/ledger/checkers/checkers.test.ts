@@ -4,7 +4,11 @@ import { beyondFork } from './beyond-fork.ts';
 import { runCheckers } from './checker.ts';
 import type { Evidence } from './checker.ts';
 import { dualAck } from './dual-ack.ts';
+import type { Observations } from '../../observers/observation-file.ts';
+import type { FaultObservation } from '../../observers/observation.ts';
 import { hole } from './hole.ts';
+import { power } from './power.ts';
+import type { LedgerCounts } from '../verdict.ts';
 
 /** One acknowledged write. Times in ms; the next number of its writer. */
 interface Ack {
@@ -16,6 +20,34 @@ interface Ack {
   /** It is not in the table. */
   readonly gone?: boolean;
 }
+
+const NOTHING: LedgerCounts = {
+  attempted: 0,
+  acknowledged: 0,
+  acknowledgedWeak: 0,
+  failed: 0,
+  unknown: 0,
+  dropped: 0,
+  rows: 0,
+  present: 0,
+  lost: 0,
+  lostWeak: 0,
+  unexpected: 0,
+  duplicated: 0,
+  corrupted: 0,
+  phantomFail: 0,
+  recovered: 0,
+};
+
+const NOTHING_SEEN: Observations = {
+  reads: [],
+  probes: [],
+  blind: [],
+  instances: [],
+  cluster: [],
+  faults: [],
+  cutBytes: 0,
+};
 
 function evidence(acks: readonly Ack[], read: Evidence['read'] = { timeline: 1, forks: [] }): Evidence {
   const record = new RunRecord(2);
@@ -31,13 +63,15 @@ function evidence(acks: readonly Ack[], read: Evidence['read'] = { timeline: 1, 
   }
   for (const states of record.writers) states.clearCopies();
   for (const [writer, seq] of rows) record.states(writer).countCopy(seq);
-  return { record, read };
+  const gone = acks.filter((ack) => ack.gone === true).length;
+  return { record, read, counts: { ...NOTHING, acknowledged: acks.length, lost: gone } };
 }
 
 test('a checker that throws is inconclusive, and the others are asked all the same', () => {
   const broken = {
     name: 'broken',
     about: 'integrity',
+    needs: 'read',
     check: () => {
       throw new RangeError('no such thing');
     },
@@ -48,9 +82,10 @@ test('a checker that throws is inconclusive, and the others are asked all the sa
       about: 'integrity',
       verdict: 'inconclusive',
       count: 0,
+      looked: 'nothing',
       sentences: ['the checker "broken" broke: no such thing'],
     },
-    { checker: 'hole', about: 'integrity', verdict: 'pass', count: 0, sentences: [] },
+    { checker: 'hole', about: 'integrity', verdict: 'pass', count: 0, looked: '1 acknowledged write', sentences: [] },
   ]);
 });
 
@@ -145,5 +180,39 @@ describe('dual-ack', () => {
     const found = dualAck.check(evidence([a, { ...a, server: 'a2' }, a]));
     expect(found).toMatchObject({ verdict: 'inconclusive', count: 1 });
     expect(found.sentences[0]).toContain('two servers, or one with two addresses');
+  });
+});
+
+describe('power', () => {
+  const alive = Array.from({ length: 40 }, () => ({}));
+  const ask = (acks: readonly Ack[], fault: Partial<FaultObservation>, timeline = 1) => {
+    const faults = [{ kind: 'fault', what: 'pod-killed', atMs: 200, effectAtMs: 250, ...fault }] as const;
+    const given = evidence(acks, { timeline, forks: [] });
+    return power.check({ ...given, observations: { ...NOTHING_SEEN, faults } });
+  };
+
+  test('is enough when writes were acknowledged before the fault and one was under way at it', () => {
+    expect(ask(alive, {})).toMatchObject({ verdict: 'pass', looked: 'acknowledgements around pod-killed' });
+  });
+
+  test('is missing without any acknowledgement', () => {
+    expect(power.check(evidence([]))).toMatchObject({ verdict: 'inconclusive', count: 1 });
+  });
+
+  test('is missing when the system was idle, or nothing was under way', () => {
+    const later = ask(alive, { atMs: 5000, effectAtMs: 5100 });
+    expect(later).toMatchObject({ verdict: 'inconclusive', count: 2 });
+    expect(later.sentences).toEqual([
+      'no write was acknowledged in the second before pod-killed, so it hit an idle system',
+      'no write was under way while pod-killed took effect',
+    ]);
+    // the last write ends at 395 ms
+    expect(ask(alive, { atMs: 396, effectAtMs: 400 })).toMatchObject({ verdict: 'inconclusive', count: 1 });
+  });
+
+  test('is missing when nothing was acknowledged on the timeline that came of it', () => {
+    const alone = ask(alive, {}, 2);
+    expect(alone.sentences).toEqual([expect.stringContaining('timeline 2 came after pod-killed')]);
+    expect(ask([...alive, { server: 'b', timeline: 2 }], {}, 2)).toMatchObject({ verdict: 'pass' });
   });
 });

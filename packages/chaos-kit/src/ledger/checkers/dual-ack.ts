@@ -1,4 +1,5 @@
 import type { Origin } from '../run-record.ts';
+import { amount, passed } from './checker.ts';
 import type { Checker, Findings } from './checker.ts';
 
 interface Overlap {
@@ -16,6 +17,7 @@ interface Overlap {
 export const dualAck: Checker = {
   name: 'dual-ack',
   about: 'integrity',
+  needs: 'run',
   check({ record }): Findings {
     const { completions, origins } = record;
     const overlaps = new Map<number, Overlap>();
@@ -39,8 +41,9 @@ export const dualAck: Checker = {
     const proven = found.filter(({ late, early }) => late.timeline !== early.timeline);
     const sentences = [...proven, ...found.filter((it) => !proven.includes(it))].map(describe);
     const count = Math.max(0, ...found.map((it) => it.count));
-    if (found.length === 0) return { verdict: 'pass', count, sentences };
-    return { verdict: proven.length > 0 ? 'fail' : 'inconclusive', count, sentences };
+    const looked = `${amount(record.acknowledged, 'acknowledgement')} by ${amount(origins.length, 'server')}`;
+    if (found.length === 0) return passed(looked);
+    return { looked, verdict: proven.length > 0 ? 'fail' : 'inconclusive', count, sentences };
   },
 };
 

@@ -1,4 +1,5 @@
 import type { Completion } from '../completions.ts';
+import { amount, passed } from './checker.ts';
 import type { Checker } from './checker.ts';
 
 const MAX_SENTENCES = 10;
@@ -11,6 +12,7 @@ const MAX_SENTENCES = 10;
 export const hole: Checker = {
   name: 'hole',
   about: 'integrity',
+  needs: 'read',
   check({ record }) {
     const { completions, origins } = record;
     const nextThere = new Map<number, Completion>();
@@ -33,9 +35,10 @@ export const hole: Checker = {
         `writer ${c.writer} is missing write ${c.seq}, while its later write ${later.seq} is there; ${server} had acknowledged both on timeline ${timeline}`,
       );
     }
-    if (count === 0) return { verdict: 'pass', count, sentences: [] };
+    const looked = amount(record.acknowledged, 'acknowledged write');
+    if (count === 0) return passed(looked);
     const writes = count === 1 ? '1 acknowledged write is' : `${count} acknowledged writes are`;
     const summary = `${writes} missing from the middle, which no failover does: look for who deletes rows, and at the table with amcheck and checksums`;
-    return { verdict: 'fail', count, sentences: [summary, ...holes.toReversed()] };
+    return { verdict: 'fail', count, looked, sentences: [summary, ...holes.toReversed()] };
   },
 };

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { readObservations } from '../../observers/observation-file.ts';
 import { judgeRun, judgeUnread } from '../judge-run.ts';
 import type { LedgerVerification } from '../judge-run.ts';
 import { Payloads } from '../payload.ts';
@@ -25,16 +26,18 @@ export function verifyStored(dir: string): StoredVerification {
   const { record, manifest } = run;
   const { seed, payloadBytes, table } = manifest.options;
   const tally = new Tally(record, new Payloads(seed, payloadBytes), record.tombstones);
+  const observations = readObservations(dir);
   const facts = readRows(dir, (writer, seq, changed) => tally.add(writer, seq, changed));
   if (facts === undefined) {
     const reason = 'no final read was kept with the history: the run ended before one, or none succeeded';
-    return { run, verification: withNotes(judgeUnread(record, reason, startMs), run) };
+    return { run, verification: withNotes(judgeUnread(record, reason, observations, startMs), run) };
   }
   if (facts.table !== table) {
     const file = join(dir, HISTORY_FILES.rows);
     throw new HistoryError(file, undefined, `holds the rows of table ${facts.table}; those of ${table} would be right`);
   }
-  return { run, verification: withNotes(judgeRun(record, { ...facts, tally }, startMs), run) };
+  const verification = judgeRun(record, { ...facts, tally }, observations, startMs);
+  return { run, verification: withNotes(verification, run) };
 }
 
 /** Adds what there is to know about the history itself. */
