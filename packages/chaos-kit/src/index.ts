@@ -85,8 +85,16 @@ export { Guard, type GuardOptions } from './safety/guard.ts';
 export { GuardError } from './safety/guard-error.ts';
 export { preflight, PreflightError, type PreflightOptions, type PreflightProblem } from './safety/preflight.ts';
 export { holderIdentity, RunLock, RunLockedError, type RunLockOptions } from './safety/run-lock.ts';
+export { theCluster } from './targets/cluster.ts';
+export { between, together } from './targets/combined.ts';
+export { addresses, apiServer, clients } from './targets/endpoints.ts';
+export { allInstances, allReplicas, instanceNamed } from './targets/instances.ts';
+export { nodeNamed, nodeOf, zone, zoneOf } from './targets/node.ts';
+export { operator, operatorDeployment, operatorLeader } from './targets/operator.ts';
 export { primary } from './targets/primary.ts';
+export { randomInstance, randomReplica } from './targets/random.ts';
 export { replica } from './targets/replica.ts';
+export { leastAdvanced, mostAdvanced, syncStandby } from './targets/standby.ts';
 export {
   type ClusterTarget,
   type DeploymentTarget,
@@ -99,5 +107,25 @@ export {
   type TargetContext,
   TargetError,
   type TargetSelector,
+  type TargetSide,
   type VolumeTarget,
 } from './targets/target.ts';
+export {
+  endpointSelector,
+  endpointTargetSpec,
+  type EndpointTargetSpec,
+  nodeSelector,
+  nodeTargetSpec,
+  type NodeTargetSpec,
+  peerSelector,
+  type PeerTarget,
+  peerTargetSpec,
+  type PeerTargetSpec,
+  podSelector,
+  podTargetSpec,
+  type PodTargetSpec,
+  volumeSelector,
+  volumeTargetSpec,
+  type VolumeTargetSpec,
+} from './targets/target-spec.ts';
+export { volumeOf, type VolumeRole } from './targets/volume.ts';

@@ -1,7 +1,13 @@
 import type { KubeClient } from '@cnpg-chaos/cnpg-utils';
 
+/** What every target may carry besides its identity. */
+export interface TargetSide {
+  /** On which side of a fault that comes between two groups; see `between`. */
+  readonly side?: 'from' | 'to';
+}
+
 /** A pod as it was when a fault fired. Its UID is its identity: CloudNativePG gives a new pod the old one's name. */
-export interface PodTarget {
+export interface PodTarget extends TargetSide {
   readonly kind: 'pod';
   /** What it was when it was chosen, for instance `primary` or `replica 0`. */
   readonly role: string;
@@ -13,7 +19,7 @@ export interface PodTarget {
 }
 
 /** A Kubernetes node. */
-export interface NodeTarget {
+export interface NodeTarget extends TargetSide {
   readonly kind: 'node';
   /** Such as `node of primary`. */
   readonly role: string;
@@ -23,7 +29,7 @@ export interface NodeTarget {
 }
 
 /** A volume, by its claim. */
-export interface VolumeTarget {
+export interface VolumeTarget extends TargetSide {
   readonly kind: 'volume';
   /** Such as `volume of primary`. */
   readonly role: string;
@@ -37,7 +43,7 @@ export interface VolumeTarget {
 }
 
 /** The CloudNativePG cluster itself. */
-export interface ClusterTarget {
+export interface ClusterTarget extends TargetSide {
   readonly kind: 'cluster';
   readonly role: string;
   readonly namespace: string;
@@ -46,7 +52,7 @@ export interface ClusterTarget {
 }
 
 /** A Deployment, such as the operator's. */
-export interface DeploymentTarget {
+export interface DeploymentTarget extends TargetSide {
   readonly kind: 'deployment';
   readonly role: string;
   readonly namespace: string;
@@ -55,7 +61,7 @@ export interface DeploymentTarget {
 }
 
 /** Addresses that are no object of their own: the API server, clients outside of the cluster. */
-export interface EndpointTarget {
+export interface EndpointTarget extends TargetSide {
   readonly kind: 'endpoint';
   /** Such as `API server` or `clients`. */
   readonly role: string;
