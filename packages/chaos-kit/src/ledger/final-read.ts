@@ -1,17 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CopyOut } from './copy-out.ts';
 import { LedgerError, errorReason } from './errors.ts';
+import { adminOf, assertRightServer, endSessions, quiesce } from './final-guard.ts';
 import { RowsWriter } from './history/rows-file.ts';
 import type { ReadFacts } from './history/rows-file.ts';
 import type { ResolvedLedgerOptions } from './options.ts';
 import type { Payloads } from './payload.ts';
 import type { RunRecord } from './run-record.ts';
 import { Session } from './session.ts';
-import type { SessionFacts } from './session.ts';
 import { TOMBSTONE_WRITER, copySql, insertSql } from './table.ts';
 import { Tally } from './tally.ts';
-import { columnText } from './target.ts';
-import type { FinalInstance, FinalReader, LedgerTarget } from './target.ts';
+import type { FinalReader, LedgerTarget } from './target.ts';
 import { readForks } from './timeline-forks.ts';
 
 /** A complete read of the table from the primary, after everything that could still commit was ended. */
@@ -36,7 +35,6 @@ export interface FinalReadContext {
 }
 
 const RETRY_MS = 500;
-const ADMIN_TIMEOUT_MS = 10_000;
 
 /**
  * Quiesces, checks that the right server is being read, proves by an acknowledged tombstone that it takes writes, and reads
@@ -68,30 +66,18 @@ async function attempt(context: FinalReadContext, deadlineMs: number, signal: Ab
   const { target, final, options, record, payloads } = context;
   const { connectTimeoutMs, table } = options;
   const left = (): number => Math.max(1, deadlineMs - performance.now());
-  const unreachable: string[] = [];
-  const writable: FinalInstance[] = [];
-  let terminated = 0;
-  await Promise.all(
-    (await final.instances(signal)).map(async (instance) => {
-      try {
-        terminated += await endSessions(instance, options, signal);
-        if (await acceptsWrites(instance, signal)) writable.push(instance);
-      } catch (error) {
-        unreachable.push(`${instance.name}: ${errorReason(error)}`);
-      }
-    }),
-  );
-  if (writable.length > 1) {
-    const names = writable.map(({ name }) => name).toSorted();
-    throw new LedgerError('LEDGER_GUARD', `${names.join(' and ')} all accept writes: which to believe?`);
-  }
-
+  const { writable, unreachable, ended } = await quiesce(final, options.applicationName, signal);
+  let terminated = ended;
   const applicationName = finalApplicationName(options);
   const session = await Session.open(target, { applicationName, connectTimeoutMs, signal });
   try {
     const before = await session.facts(Math.min(left(), options.opTimeoutMs));
     assertRightServer(before, record);
-    terminated += await endSessions({ name: before.server, admin: adminOf(session, left) }, options, signal);
+    terminated += await endSessions(
+      { name: before.server, admin: adminOf(session, left) },
+      options.applicationName,
+      signal,
+    );
 
     const tombstoneSeq = record.nextTombstone();
     const values = [TOMBSTONE_WRITER, tombstoneSeq, 0, 'tombstone'];
@@ -128,49 +114,6 @@ async function attempt(context: FinalReadContext, deadlineMs: number, signal: Ab
   } finally {
     await session.close();
   }
-}
-
-/** Refuses a standby, an older timeline than one that acknowledged, and another database system. */
-function assertRightServer(facts: SessionFacts, record: RunRecord): void {
-  const refuse = (message: string): never => {
-    throw new LedgerError('LEDGER_GUARD', `${facts.server} may not be read: ${message}`);
-  };
-  if (facts.inRecovery) refuse('it is in recovery, so it is not the primary');
-  if (facts.systemIdentifier !== record.systemIdentifier) {
-    refuse(`its system identifier is ${facts.systemIdentifier}, the run began with ${record.systemIdentifier}`);
-  }
-  if ((facts.timeline ?? 0) < record.highestTimeline) {
-    refuse(`it is on timeline ${facts.timeline}, but timeline ${record.highestTimeline} has acknowledged writes`);
-  }
-}
-
-/** Ends every session of the run on an instance, since one that nobody listens to any more could still commit. Returns how many there were. */
-async function endSessions(
-  instance: FinalInstance,
-  options: ResolvedLedgerOptions,
-  signal: AbortSignal,
-): Promise<number> {
-  const names = `'${options.applicationName}'`;
-  const sql = `select pid::text as pid, pg_terminate_backend(pid)::text as ended from pg_stat_activity where application_name = ${names} and pid <> pg_backend_pid()`;
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(ADMIN_TIMEOUT_MS)]);
-  const pids = new Set<string>();
-  for (;;) {
-    const rows = await instance.admin(sql, limit);
-    if (rows.length === 0) return pids.size;
-    for (const row of rows) pids.add(columnText(row, 'pid') ?? '?');
-    await sleep(100, undefined, { signal: limit });
-  }
-}
-
-async function acceptsWrites(instance: FinalInstance, signal: AbortSignal): Promise<boolean> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(ADMIN_TIMEOUT_MS)]);
-  const [row] = await instance.admin('select pg_is_in_recovery()::text as recovering', limit);
-  return columnText(row, 'recovering') === 'false';
-}
-
-/** The sessions of a role may be seen and ended by that role, so the primary can be quiesced through the target itself. */
-function adminOf(session: Session, left: () => number): FinalInstance['admin'] {
-  return async (sql) => (await session.query(sql, left())).map(([pid, ended]) => ({ pid, ended }));
 }
 
 /** Name of the reading session: not one of those that it ends. */
