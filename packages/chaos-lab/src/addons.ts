@@ -92,6 +92,7 @@ export async function labAddons({ topology, pki, built }: AddonsInput): Promise<
     IMAGE_LOCAL_PATH_PROVISIONER: images['local-path-provisioner'].ref,
     IMAGE_CHAOS_MESH: images['chaos-mesh'].ref,
     IMAGE_CHAOS_DAEMON: images['chaos-daemon'].ref,
+    IMAGE_AGENT: images.agent.ref,
     CA_CERT: base64(pki.ca.cert),
     CHAOS_MESH_CERT: base64(certificate?.cert ?? ''),
     CHAOS_MESH_KEY: base64(certificate?.key ?? ''),
@@ -117,6 +118,7 @@ export async function labAddons({ topology, pki, built }: AddonsInput): Promise<
       objects: once(() => parseManifest(crdsText).map(leanDefinition)),
     },
     await own('chaos-mesh', 'chaos-mesh.yaml'),
+    await own('agent', 'agent.yaml'),
   ];
 }
 

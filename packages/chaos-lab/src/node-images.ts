@@ -9,6 +9,7 @@ export const workerImages: readonly ImageName[] = [
   'local-path-provisioner',
   'operator',
   'chaos-daemon',
+  'agent',
   'chaos-mesh',
   'operand',
 ];

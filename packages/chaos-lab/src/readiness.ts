@@ -82,18 +82,18 @@ export function workloadChecks(api: KubeApi, topology: Topology): ReadinessCheck
     what: `deployment ${namespace}/${name}`,
     look: async () => lookAt(deploymentLacks(await api.find('apps/v1', 'Deployment', name, namespace))),
   });
+  const daemonSet = (namespace: string, name: string): ReadinessCheck => ({
+    what: `daemonset ${namespace}/${name}`,
+    look: async () =>
+      lookAt(daemonSetLacks(await api.find('apps/v1', 'DaemonSet', name, namespace), topology.workers.length)),
+  });
   return [
     deployment('kube-system', 'coredns'),
     deployment('kube-system', 'local-path-provisioner'),
     deployment('cnpg-system', 'cnpg-controller-manager'),
     deployment('chaos-mesh', 'chaos-controller-manager'),
-    {
-      what: 'daemonset chaos-mesh/chaos-daemon',
-      look: async () =>
-        lookAt(
-          daemonSetLacks(await api.find('apps/v1', 'DaemonSet', 'chaos-daemon', 'chaos-mesh'), topology.workers.length),
-        ),
-    },
+    daemonSet('chaos-mesh', 'chaos-daemon'),
+    daemonSet('cnpg-chaos', 'cnpg-chaos-agent'),
     {
       what: 'default storage class',
       look: async () => {

@@ -31,6 +31,7 @@ export async function buildComponents(options: Omit<BuildOptions, 'only'>): Prom
       operator: image('operator'),
       'chaos-mesh': image('chaos-mesh'),
       'chaos-daemon': image('chaos-daemon'),
+      agent: image('agent'),
       coredns: image('coredns'),
       'local-path-provisioner': image('local-path-provisioner'),
       busybox: image('busybox'),

@@ -7,6 +7,7 @@ export const imageNames = [
   'operator',
   'chaos-mesh',
   'chaos-daemon',
+  'agent',
   'coredns',
   'local-path-provisioner',
   'busybox',
