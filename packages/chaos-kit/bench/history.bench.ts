@@ -61,6 +61,7 @@ const silent: RecordSink = {
   tombstone: () => {},
   dropped: () => {},
   doubt: () => {},
+  stalled: () => {},
 };
 
 try {

@@ -1,9 +1,12 @@
 import type { Outcome } from './outcome.ts';
 
-/** One settled write, as the client saw it. Times are `performance.now()` of this process, in ms. */
+/** One settled statement, as the client saw it. Times are those of the run's clock, in ms. */
 export interface Completion {
   readonly writer: number;
+  /** Its first write. */
   readonly seq: number;
+  /** How many writes it carried, `seq` and those after it: all of them share one outcome. Default 1. */
+  readonly count?: number | undefined;
   readonly outcome: Outcome;
   /** When it became due; in a closed loop the moment the writer was free. */
   readonly dueMs: number;
@@ -17,11 +20,24 @@ export interface Completion {
   readonly lsn: number;
 }
 
+/** A completion as it is stored, with nothing left out. */
+export type StoredCompletion = Completion & { readonly count: number };
+
+/** Where completions can be read again that are not kept in memory. */
+export interface CompletionPager {
+  /** Where the completion that is being pushed comes from. */
+  position(): number;
+  /** Reads `count` completions again, beginning at a position. */
+  read(position: number, count: number, push: (c: Completion) => void): void;
+}
+
 /** Origin of a write that no server acknowledged. */
 export const NO_ORIGIN = 0xffff;
 
 const CHUNK_BITS = 14;
 const CHUNK = 1 << CHUNK_BITS;
+/** Chunks in memory when the others can be read again: about 18 MB. */
+const RESIDENT_CHUNKS = 32;
 const OUTCOMES = ['ok', 'ok-weak', 'fail', 'info'] as const satisfies readonly Outcome[];
 
 class Chunk {
@@ -30,18 +46,41 @@ class Chunk {
   readonly service = new Float32Array(CHUNK);
   readonly queue = new Float32Array(CHUNK);
   readonly seq = new Uint32Array(CHUNK);
+  readonly count = new Uint16Array(CHUNK);
   readonly writer = new Uint16Array(CHUNK);
   readonly origin = new Uint16Array(CHUNK);
   readonly outcome = new Uint8Array(CHUNK);
+
+  put(at: number, c: Completion): void {
+    this.end[at] = c.endMs;
+    this.lsn[at] = c.lsn;
+    this.service[at] = c.endMs - c.sentMs;
+    this.queue[at] = c.sentMs - c.dueMs;
+    this.seq[at] = c.seq;
+    this.count[at] = c.count ?? 1;
+    this.writer[at] = c.writer;
+    this.origin[at] = c.origin;
+    this.outcome[at] = OUTCOMES.indexOf(c.outcome);
+  }
 }
 
 /**
- * Every settled write of a run in the order of settling, 33 bytes each, in typed arrays of 16 384 entries: growing never
- * copies, which would stall the event loop whose stalls we have to exclude.
+ * Every settled statement of a run in the order of settling, in typed arrays of 16 384 entries: growing never copies, which
+ * would stall the event loop. With a pager only some of them stay in memory, so walk forwards or backwards.
  */
 export class Completions {
-  readonly #chunks: Chunk[] = [];
+  readonly #chunks: (Chunk | undefined)[] = [];
+  /** Of each chunk: the time of its first completion, and where that can be read again. */
+  readonly #firstMs: number[] = [];
+  readonly #positions: number[] = [];
+  readonly #pager: CompletionPager | undefined;
+  /** Chunks in memory, in the order in which they came. */
+  readonly #resident: number[] = [];
   #length = 0;
+
+  constructor(pager?: CompletionPager) {
+    this.#pager = pager;
+  }
 
   get length(): number {
     return this.#length;
@@ -49,16 +88,13 @@ export class Completions {
 
   push(c: Completion): void {
     const at = this.#length & (CHUNK - 1);
-    if (at === 0) this.#chunks.push(new Chunk());
-    const chunk = this.#chunk(this.#length);
-    chunk.end[at] = c.endMs;
-    chunk.lsn[at] = c.lsn;
-    chunk.service[at] = c.endMs - c.sentMs;
-    chunk.queue[at] = c.sentMs - c.dueMs;
-    chunk.seq[at] = c.seq;
-    chunk.writer[at] = c.writer;
-    chunk.origin[at] = c.origin;
-    chunk.outcome[at] = OUTCOMES.indexOf(c.outcome);
+    if (at === 0) {
+      const number = this.#chunks.length;
+      this.#firstMs.push(c.endMs);
+      this.#positions.push(this.#pager?.position() ?? 0);
+      this.#keep(number, new Chunk());
+    }
+    this.#chunk(this.#length).put(at, c);
     this.#length++;
   }
 
@@ -78,17 +114,18 @@ export class Completions {
     return OUTCOMES[this.#chunk(index).outcome[index & (CHUNK - 1)] ?? 3] ?? 'info';
   }
 
-  /** Whether the client was told that this write succeeded. */
+  /** Whether the client was told that this statement succeeded. */
   acknowledged(index: number): boolean {
     return (this.#chunk(index).outcome[index & (CHUNK - 1)] ?? 3) <= 1;
   }
 
-  at(index: number): Completion {
+  at(index: number): StoredCompletion {
     const chunk = this.#chunk(index);
     const at = index & (CHUNK - 1);
     return {
       writer: chunk.writer[at] ?? 0,
       seq: chunk.seq[at] ?? 0,
+      count: chunk.count[at] ?? 1,
       outcome: this.outcome(index),
       dueMs: this.dueMs(index),
       sentMs: this.sentMs(index),
@@ -98,10 +135,19 @@ export class Completions {
     };
   }
 
-  /** Index of the first completion at or after a time; `length` when there is none. Binary search. */
+  /** Index of the first completion at or after a time; `length` when there is none. Binary search, first over the chunks. */
   firstAtOrAfter(ms: number): number {
     let low = 0;
-    let high = this.#length;
+    let high = this.#firstMs.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#firstMs[middle] ?? 0) < ms) low = middle + 1;
+      else high = middle;
+    }
+    if (low === 0) return 0;
+    const first = (low - 1) * CHUNK;
+    high = Math.min(this.#length, first + CHUNK);
+    low = first;
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (this.endMs(middle) < ms) low = middle + 1;
@@ -111,8 +157,28 @@ export class Completions {
   }
 
   #chunk(index: number): Chunk {
-    const chunk = this.#chunks[index >>> CHUNK_BITS];
-    if (chunk === undefined) throw new RangeError(`completion ${index} of ${this.#length}`);
+    const number = index >>> CHUNK_BITS;
+    return this.#chunks[number] ?? this.#load(number, index);
+  }
+
+  #load(number: number, index: number): Chunk {
+    const position = this.#positions[number];
+    if (position === undefined || this.#pager === undefined)
+      throw new RangeError(`completion ${index} of ${this.#length}`);
+    const chunk = new Chunk();
+    let at = 0;
+    this.#pager.read(position, Math.min(CHUNK, this.#length - number * CHUNK), (c) => chunk.put(at++, c));
+    this.#keep(number, chunk);
     return chunk;
+  }
+
+  #keep(number: number, chunk: Chunk): void {
+    this.#chunks[number] = chunk;
+    if (this.#pager === undefined) return;
+    this.#resident.push(number);
+    if (this.#resident.length <= RESIDENT_CHUNKS) return;
+    // never the last one, which still grows
+    const oldest = this.#resident[0] === this.#chunks.length - 1 ? 1 : 0;
+    for (const gone of this.#resident.splice(oldest, 1)) this.#chunks[gone] = undefined;
   }
 }

@@ -32,6 +32,14 @@ export class LedgerDurabilityError extends LedgerError {
   }
 }
 
+/** The process of the writers could not be started, speaks another version, or ended by itself. */
+export class LedgerProcessError extends LedgerError {
+  override readonly name = 'LedgerProcessError';
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('LEDGER_PROCESS', message, options);
+  }
+}
+
 /** A wait on the ledger ran out of time; the message carries the last observed state. */
 export class LedgerTimeoutError extends LedgerError {
   override readonly name = 'LedgerTimeoutError';

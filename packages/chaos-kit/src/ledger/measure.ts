@@ -1,4 +1,4 @@
-import type { EventLoopMonitor } from '../observers/event-loop.ts';
+import type { Stalls } from '../observers/stalls.ts';
 import type { Completions } from './completions.ts';
 import { RECOVERY_RULE, firstStableAck, longestGap } from './service-times.ts';
 import type { Gap, RecoveryRule } from './service-times.ts';
@@ -30,9 +30,11 @@ export interface WriteRecovery {
 /** What measuring needs of a run. */
 export interface MeasureContext {
   readonly log: Completions;
-  readonly eventLoop: Pick<EventLoopMonitor, 'longestStallMs'>;
+  readonly eventLoop: Pick<Stalls, 'longestStallMs'>;
   /** Writes per second that were due; `undefined` in a closed loop. */
   readonly rate: number | undefined;
+  /** To what the clock of the writers is known, in ms. Default 0. */
+  readonly uncertaintyMs?: number | undefined;
 }
 
 /** A stall of our own is tolerated up to this, in ms, or up to a tenth of what is measured; below that it widens the resolution. */
@@ -95,7 +97,8 @@ function unprobedMs(log: Completions, startMs: number, endMs: number): number {
 
 function quality(context: MeasureContext, startMs: number, endMs: number) {
   const stall = context.eventLoop.longestStallMs(startMs, endMs);
-  const resolutionMs = Math.max(stepMs(context, endMs - startMs), stall, unprobedMs(context.log, startMs, endMs));
+  const stepOrStall = Math.max(stepMs(context, endMs - startMs), stall, unprobedMs(context.log, startMs, endMs));
+  const resolutionMs = stepOrStall + (context.uncertaintyMs ?? 0);
   const tolerated = Math.max(TOLERATED_STALL_MS, (endMs - startMs) * TOLERATED_STALL_SHARE);
   if (stall <= tolerated) return { resolutionMs };
   return { resolutionMs, unreliable: `our own process stalled for ${Math.round(stall)} ms in that time` };

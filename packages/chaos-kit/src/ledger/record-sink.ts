@@ -7,8 +7,8 @@ import type { SessionFacts } from './session.ts';
  * it makes an equal record. No call throws: a sink that cannot keep up its promise says so by `invoke`.
  */
 export interface RecordSink {
-  /** A write is about to be sent. False when that could not be kept: then it must not be sent. */
-  invoke(writer: number, seq: number): boolean;
+  /** A statement of `count` writes is about to be sent. False when that cannot be kept: then it must not be sent. */
+  invoke(writer: number, seq: number, count: number): boolean;
   /** A server that acknowledges on a timeline for the first time, with the index by which completions name it. */
   origin(index: number, server: string, timeline: number): void;
   acknowledged(c: Completion, durabilityHash: number): void;
@@ -20,6 +20,8 @@ export interface RecordSink {
   tombstone(seq: number): void;
   /** Writes that were due and never attempted. */
   dropped(count: number): void;
+  /** The process of the writers did not run in that time, in ms. */
+  stalled(startMs: number, endMs: number): void;
   /** A reason why the record itself may be wrong. */
   doubt(reason: string): void;
 }

@@ -20,7 +20,7 @@ const at = (endMs: number, seq = -1) =>
 describe('RunRecord', () => {
   test('attributes acknowledgements to server and timeline', () => {
     const record = new RunRecord(1);
-    record.connected(0, 1, facts);
+    record.connected(0, 1, facts, 0);
     record.acknowledge(at(1, record.begin(0)), 'a', 1, 7);
     record.acknowledge(at(2, record.begin(0)), 'a', 1, 7);
     record.acknowledge(at(3, record.begin(0)), 'a', 2, 7);
@@ -36,7 +36,7 @@ describe('RunRecord', () => {
 
   test('settings that change under a session are asked for once and count from their first write', () => {
     const record = new RunRecord(1);
-    record.connected(0, 1, facts);
+    record.connected(0, 1, facts, 0);
     expect(record.acknowledge(at(1, record.begin(0)), 'a', 1, 7)).toBe(true);
     expect(record.acknowledge(at(2, record.begin(0)), 'a', 1, 8)).toBe(false);
     expect(record.durability().inForce[1]).toMatchObject({ synchronousCommit: 'unknown', acknowledged: 1 });
@@ -64,7 +64,7 @@ describe('RunRecord', () => {
 
   test('keeps the first 1 000 sessions and counts all', () => {
     const record = new RunRecord(1);
-    for (let epoch = 1; epoch <= 1500; epoch++) record.connected(0, epoch, facts);
+    for (let epoch = 1; epoch <= 1500; epoch++) record.connected(0, epoch, facts, epoch);
     expect(record.durability()).toMatchObject({ sessionCount: 1500 });
     expect(record.durability().sessions).toHaveLength(1000);
   });

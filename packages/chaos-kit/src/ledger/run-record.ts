@@ -10,7 +10,9 @@ import type {
 import { errorReason } from './errors.ts';
 import type { RecordSink } from './record-sink.ts';
 import type { SessionFacts } from './session.ts';
-import { SeqStates } from './seq-states.ts';
+import { SeqCounter, SeqStates } from './seq-states.ts';
+import type { SeqBook } from './seq-states.ts';
+import { Stalls } from '../observers/stalls.ts';
 
 /** Who acknowledged writes: a server on a timeline. */
 export interface Origin {
@@ -31,6 +33,14 @@ export interface ReasonCount {
 /** A write that no server acknowledged. */
 export type Unacknowledged = Omit<Completion, 'origin' | 'lsn'>;
 
+/** What a record keeps in memory besides totals. */
+export interface RecordMemory {
+  /** The state of each single write. Default true. */
+  readonly writes?: boolean | undefined;
+  /** Where completions are kept. Default: all in memory. */
+  readonly completions?: Completions | 'none' | undefined;
+}
+
 const MAX_SESSION_RECORDS = 1000;
 const MAX_REASONS = 100;
 const UNKNOWN: DurabilitySettings = {
@@ -44,8 +54,12 @@ const UNKNOWN: DurabilitySettings = {
  * it, measurements and the final check read it. Nothing in it is ever revised.
  */
 export class RunRecord {
+  /** What became of each single write, per writer; empty when only totals are remembered. */
   readonly writers: readonly SeqStates[];
-  readonly completions = new Completions();
+  /** Every settled statement; empty when only totals are remembered. */
+  readonly completions: Completions;
+  /** When the process of the writers did not run. */
+  readonly stalls = new Stalls();
   readonly origins: Origin[] = [];
   readonly standbys: StandbyObservation[] = [];
   readonly counts = { attempted: 0, ok: 0, 'ok-weak': 0, fail: 0, info: 0, connectFailed: 0 };
@@ -58,6 +72,8 @@ export class RunRecord {
   /** Reasons why this record itself may be wrong. */
   readonly doubts: string[] = [];
   readonly #sink: RecordSink | undefined;
+  readonly #books: readonly SeqBook[];
+  readonly #remembersCompletions: boolean;
   #sessions: SessionRecord[] = [];
   #sessionCount = 0;
   readonly #originIndex = new Map<string, number>();
@@ -66,9 +82,18 @@ export class RunRecord {
   readonly #reasons = new Map<string, ReasonCount>();
 
   /** With a sink, everything is told there before it is counted here. */
-  constructor(writers: number, sink?: RecordSink) {
+  constructor(writers: number, sink?: RecordSink, memory: RecordMemory = {}) {
     this.#sink = sink;
-    this.writers = Array.from({ length: writers }, () => new SeqStates());
+    const { writes = true, completions = new Completions() } = memory;
+    this.#remembersCompletions = completions !== 'none';
+    this.completions = completions === 'none' ? new Completions() : completions;
+    const states = writes ? Array.from({ length: writers }, () => new SeqStates()) : [];
+    this.writers = states;
+    this.#books = writes ? states : Array.from({ length: writers }, () => new SeqCounter());
+  }
+
+  get writerCount(): number {
+    return this.#books.length;
   }
 
   get acknowledged(): number {
@@ -89,12 +114,12 @@ export class RunRecord {
     return Math.max(0, ...this.origins.map((origin) => origin.timeline));
   }
 
-  /** Hands out the next number of a writer; `undefined` when the sink cannot keep it, and then nothing may be sent. */
-  begin(writer: number): number | undefined {
-    const states = this.states(writer);
-    if (this.#sink?.invoke(writer, states.length) === false) return undefined;
-    this.counts.attempted++;
-    return states.begin();
+  /** Hands out the next number of a writer, or the first of the next `count`; `undefined` when the sink cannot keep it, and then nothing may be sent. */
+  begin(writer: number, count = 1): number | undefined {
+    const book = this.book(writer);
+    if (this.#sink?.invoke(writer, book.length, count) === false) return undefined;
+    this.counts.attempted += count;
+    return book.begin(count);
   }
 
   /** Settles a write that no server acknowledged. */
@@ -106,8 +131,7 @@ export class RunRecord {
   unacknowledgedFor(c: Unacknowledged, reason: string): void {
     const completion = { ...c, origin: NO_ORIGIN, lsn: 0 };
     this.#sink?.unacknowledged(completion, reason);
-    this.#settle(completion);
-    this.#count(reason);
+    this.#count(reason, this.#settle(completion));
   }
 
   /** Settles an acknowledged write. Returns false when the settings behind `durabilityHash` are not known yet. */
@@ -115,10 +139,10 @@ export class RunRecord {
     const origin = this.#origin(server, timeline, c.endMs);
     const completion = { ...c, origin };
     this.#sink?.acknowledged(completion, durabilityHash);
-    this.#settle(completion);
+    const count = this.#settle(completion);
     const by = this.origins[origin];
     if (by !== undefined) {
-      by.acknowledged++;
+      by.acknowledged += count;
       by.lastAckMs = c.endMs;
     }
     this.lastAckMs = c.endMs;
@@ -128,12 +152,12 @@ export class RunRecord {
       inForce = { ...settings, acknowledged: 0, firstAckMs: c.endMs, lastAckMs: c.endMs };
       this.#inForce.set(durabilityHash, inForce);
     }
-    inForce.acknowledged++;
+    inForce.acknowledged += count;
     inForce.lastAckMs = c.endMs;
     return this.#settings.has(durabilityHash);
   }
 
-  connected(writer: number, epoch: number, facts: SessionFacts, atMs = performance.now()): void {
+  connected(writer: number, epoch: number, facts: SessionFacts, atMs: number): void {
     this.#sink?.connected(writer, epoch, facts, atMs);
     this.#remember(facts);
     this.#sessionCount++;
@@ -205,16 +229,33 @@ export class RunRecord {
     };
   }
 
+  /** The process of the writers did not run in that time. */
+  stalled(startMs: number, endMs: number): void {
+    this.#sink?.stalled(startMs, endMs);
+    this.stalls.add(startMs, endMs);
+  }
+
+  /** The numbers of a writer, as far as they are remembered. */
+  book(writer: number): SeqBook {
+    const book = this.#books[writer];
+    if (book === undefined) throw new RangeError(`writer ${writer} of ${this.#books.length}`);
+    return book;
+  }
+
   states(writer: number): SeqStates {
     const states = this.writers[writer];
     if (states === undefined) throw new RangeError(`writer ${writer} of ${this.writers.length}`);
     return states;
   }
 
-  #settle(c: Completion): void {
-    this.states(c.writer).settle(c.seq, c.outcome);
-    this.completions.push(c);
-    this.counts[c.outcome]++;
+  /** Returns how many writes that were. */
+  #settle(c: Completion): number {
+    const book = this.book(c.writer);
+    const count = book.pendingFrom(c.seq);
+    book.settle(c.seq, c.outcome);
+    if (this.#remembersCompletions) this.completions.push(count === 1 ? c : { ...c, count });
+    this.counts[c.outcome] += count;
+    return count;
   }
 
   #origin(server: string, timeline: number, atMs: number): number {
@@ -228,13 +269,13 @@ export class RunRecord {
     return index;
   }
 
-  #count(reason: string): void {
+  #count(reason: string, writes: number): void {
     const known =
       this.#reasons.get(reason) ?? (this.#reasons.size >= MAX_REASONS ? this.#reasons.get(OTHER) : undefined);
-    if (known !== undefined) known.count++;
+    if (known !== undefined) known.count += writes;
     else {
       const key = this.#reasons.size >= MAX_REASONS ? OTHER : reason;
-      this.#reasons.set(key, { reason: key, count: 1 });
+      this.#reasons.set(key, { reason: key, count: writes });
     }
   }
 }

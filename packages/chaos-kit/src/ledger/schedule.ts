@@ -1,6 +1,6 @@
 /** Hands out the moments at which writes are due. */
 export interface Schedule {
-  /** The due time of the next write (`performance.now()`, ms), as soon as it is due; `undefined` once stopped. */
+  /** The due time of the next write (ms on the run's clock), as soon as it is due; `undefined` once stopped. */
   next(): Promise<number | undefined> | number | undefined;
   /** Writes that are due and that no writer has taken. */
   readonly backlog: number;
@@ -13,10 +13,15 @@ export interface Schedule {
 export class ClosedLoop implements Schedule {
   readonly backlog = 0;
   readonly dropped = 0;
+  readonly #now: () => number;
   #stopped = false;
 
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
   next(): number | undefined {
-    return this.#stopped ? undefined : performance.now();
+    return this.#stopped ? undefined : this.#now();
   }
 
   stop(): void {

@@ -7,36 +7,78 @@ const STATES = ['never', 'pending', 'ok', 'ok-weak', 'fail', 'info'] as const sa
 const CODES = Object.fromEntries(STATES.map((state, code) => [state, code])) as Record<SeqState, number>;
 const NO_COPIES: Uint8Array = new Uint8Array(0);
 
-/**
- * What is known of each sequence number of one writer: one byte in a typed array that grows by doubling. Numbers are
- * handed out without holes, so the array is dense. The final read keeps its tally of copies in a second one.
- */
-export class SeqStates {
-  #codes = new Uint8Array(1024);
-  #next = 0;
-  #reserved = 0;
-  #copies = NO_COPIES;
-
+/** The numbers of one writer. They are handed out without holes, one statement's worth at a time. */
+export interface SeqBook {
   /** How many numbers were handed out; the next one. */
+  readonly length: number;
+  /** Hands out the next numbers, marks them pending and returns the first. */
+  begin(count: number): number;
+  /** Settles what `begin` handed out last, once: an outcome is never revised. @throws RangeError */
+  settle(seq: number, outcome: Outcome): void;
+  /** How many numbers the pending statement that begins with this one has; 0 when it is not pending. */
+  pendingFrom(seq: number): number;
+}
+
+/** Only counts, so that a run of any length needs no memory. */
+export class SeqCounter implements SeqBook {
+  #next = 0;
+  #pending = 0;
+
   get length(): number {
     return this.#next;
   }
 
-  /** Hands out the next number and marks it pending. */
-  begin(): number {
-    if (this.#next === this.#codes.length) {
-      const grown = new Uint8Array(this.#codes.length * 2);
+  begin(count: number): number {
+    const seq = this.#next;
+    this.#next += count;
+    this.#pending = count;
+    return seq;
+  }
+
+  settle(seq: number, _outcome: Outcome): void {
+    if (this.pendingFrom(seq) === 0) throw new RangeError(`seq ${seq} is not pending`);
+    this.#pending = 0;
+  }
+
+  pendingFrom(seq: number): number {
+    return seq + this.#pending === this.#next ? this.#pending : 0;
+  }
+}
+
+/**
+ * What is known of each sequence number of one writer: one byte in a typed array that grows by doubling. The final read
+ * keeps its tally of copies in a second one.
+ */
+export class SeqStates implements SeqBook {
+  readonly #counter = new SeqCounter();
+  #codes = new Uint8Array(1024);
+  #reserved = 0;
+  #copies = NO_COPIES;
+
+  get length(): number {
+    return this.#counter.length;
+  }
+
+  begin(count = 1): number {
+    const seq = this.#counter.begin(count);
+    if (this.length > this.#codes.length) {
+      const grown = new Uint8Array(Math.max(this.length, this.#codes.length * 2));
       grown.set(this.#codes);
       this.#codes = grown;
     }
-    this.#codes[this.#next] = CODES.pending;
-    return this.#next++;
+    this.#codes.fill(CODES.pending, seq, this.length);
+    return seq;
   }
 
-  /** Settles a pending number, once: an outcome is never revised. */
   settle(seq: number, outcome: Outcome): void {
-    if (this.state(seq) !== 'pending') throw new RangeError(`seq ${seq} is ${this.state(seq)}, not pending`);
-    this.#codes[seq] = CODES[outcome];
+    const count = this.pendingFrom(seq);
+    if (count === 0) throw new RangeError(`seq ${seq} is ${this.state(seq)}, not pending`);
+    this.#counter.settle(seq, outcome);
+    this.#codes.fill(CODES[outcome], seq, seq + count);
+  }
+
+  pendingFrom(seq: number): number {
+    return this.#counter.pendingFrom(seq);
   }
 
   /** The state of a number; `never` when it was not handed out. */
@@ -51,7 +93,7 @@ export class SeqStates {
 
   /** One past the last number that may have been handed out. */
   get bound(): number {
-    return Math.max(this.#next, this.#reserved);
+    return Math.max(this.length, this.#reserved);
   }
 
   /** Forgets the tally of an earlier read. */

@@ -26,6 +26,15 @@ export function insertSql(table: string): string {
   return `insert into ${table} (writer, seq, epoch, payload) values ($1, $2, $3, $4) returning tli, ${DURABILITY_HASH_SQL}, lsn`;
 }
 
+/** Like `insertSql` for several rows at once: writer, epoch, and arrays of seq and payload. All of them or none are written. */
+export function insertManySql(table: string): string {
+  return `with w as (
+  insert into ${table} (writer, seq, epoch, payload)
+  select $1::int, u.seq, $2::int, u.payload from unnest($3::int[], $4::text[]) u (seq, payload)
+  returning tli, lsn
+) select min(tli), ${DURABILITY_HASH_SQL}, min(lsn), count(*)::int from w`;
+}
+
 /** The final read. Text format: the columns need no escaping. */
 export function copySql(table: string): string {
   return `copy (select writer, seq, payload from ${table}) to stdout`;

@@ -16,12 +16,12 @@ export interface LedgerTarget {
   /** Asked before every connection, so that a service whose address moves is followed. */
   resolveHost(signal: AbortSignal): Promise<Address>;
   readonly user: string;
-  readonly password?: string;
+  readonly password?: string | undefined;
   readonly database: string;
   /** PEM of the certificate authority. With it connections are TLS and the chain is verified; without it they are plain. */
-  readonly ca?: string;
+  readonly ca?: string | undefined;
   /** Name the server certificate must carry. Without it the chain alone is checked (`verify-ca`), since hosts are often bare addresses. */
-  readonly tlsServerName?: string;
+  readonly tlsServerName?: string | undefined;
   /** Superuser query on the current primary: lets the ledger count synchronous standbys, which an ordinary role cannot see. */
   readonly admin?: AdminQuery;
 }

@@ -9,7 +9,7 @@ import type { RunRecord } from './run-record.ts';
 import type { Schedule } from './schedule.ts';
 import { Session } from './session.ts';
 import type { SessionFacts } from './session.ts';
-import { insertSql } from './table.ts';
+import { insertManySql, insertSql } from './table.ts';
 import type { LedgerTarget } from './target.ts';
 
 /** What the writers of a run share. */
@@ -20,8 +20,10 @@ export interface WriterContext {
   readonly payloads: Payloads;
   /** Fires when waiting (for a pause, for a connection) is over. */
   readonly signal: AbortSignal;
-  /** Called at the first acknowledgement by a server on a timeline. */
-  readonly onNewOrigin: () => void;
+  /** The clock of the run, in ms. */
+  readonly now: () => number;
+  /** Resolves when what the record was told is safe; with false when it cannot be, and then nothing may be sent. */
+  readonly kept: () => Promise<boolean>;
 }
 
 /** SQLSTATE of a write to a server that is read-only: the route leads to a standby. */
@@ -65,35 +67,38 @@ export class Writer {
   }
 
   async #write(dueMs: number): Promise<void> {
-    const { record, options, payloads, onNewOrigin } = this.#context;
+    const { record, options, now, kept } = this.#context;
     const writer = this.#index;
-    const seq = record.begin(writer);
+    const seq = record.begin(writer, options.batch);
     if (seq === undefined) return;
     let session = this.#session;
     let facts = this.#facts;
     if (session === undefined || facts === undefined || session.broken !== undefined) {
-      const sentMs = performance.now();
+      const sentMs = now();
       try {
         [session, facts] = await this.#connect();
       } catch (error) {
-        const endMs = performance.now();
+        const endMs = now();
         record.connectFailed();
         record.unacknowledged({ writer, seq, outcome: 'fail', dueMs, sentMs, endMs }, error);
         this.#failures++;
         return;
       }
     }
-    const values = [writer, seq, this.#epoch, payloads.text(writer, seq)];
-    const sentMs = performance.now();
-    const reply = await session.exchange(
-      { name: 'ledger', text: insertSql(options.table), values },
-      options.opTimeoutMs,
-    );
-    const endMs = performance.now();
+    // no byte of a write may leave before the record of it is in the history
+    if (!(await kept())) {
+      const at = { dueMs, sentMs: now(), endMs: now() };
+      record.unacknowledged({ writer, seq, outcome: 'fail', ...at }, new LedgerError('LEDGER_HISTORY', 'not kept'));
+      return;
+    }
+    const sentMs = now();
+    const reply = await session.exchange(this.#statement(seq), options.opTimeoutMs);
+    const endMs = now();
     const sqlState = sqlStateOf(reply.error);
+    const [timeline, hash, position, written = 1] = reply.rows[0] ?? [];
     const outcome = classify({
       sent: reply.sent,
-      acknowledged: reply.completed === 1,
+      acknowledged: reply.completed === 1 && Number(written) === options.batch,
       rejected: reply.rejected,
       syncRepNotice: reply.syncRepNotice,
       sqlState,
@@ -101,11 +106,8 @@ export class Writer {
     const completion = { writer, seq, outcome, dueMs, sentMs, endMs };
     if (outcome === 'ok' || outcome === 'ok-weak') {
       this.#failures = 0;
-      const [timeline, hash, position] = reply.rows[0] ?? [];
-      const origins = record.origins.length;
       const lsn = parsePosition(String(position)) ?? 0;
       const known = record.acknowledge({ ...completion, lsn }, facts.server, Number(timeline), Number(hash));
-      if (record.origins.length > origins) onNewOrigin();
       if (!known) await this.#learnSettings(session);
       return;
     }
@@ -117,6 +119,19 @@ export class Writer {
     if (outcome === 'info' || sqlState === READ_ONLY) session.destroy(`outcome ${outcome}`);
   }
 
+  #statement(seq: number) {
+    const { options, payloads } = this.#context;
+    const { batch, table } = options;
+    const writer = this.#index;
+    if (batch === 1) {
+      const values = [writer, seq, this.#epoch, payloads.text(writer, seq)];
+      return { name: 'ledger', text: insertSql(table), values };
+    }
+    const seqs = Array.from({ length: batch }, (_, i) => seq + i);
+    const values = [writer, this.#epoch, seqs, seqs.map((it) => payloads.text(writer, it))];
+    return { name: 'ledger', text: insertManySql(table), values };
+  }
+
   /** The settings changed under a live session: read the new ones. Failing is no harm, the writes then count as unproven. */
   async #learnSettings(session: Session): Promise<void> {
     const facts = await session.facts(this.#context.options.opTimeoutMs).catch(() => undefined);
@@ -124,7 +139,7 @@ export class Writer {
   }
 
   async #connect(): Promise<[Session, SessionFacts]> {
-    const { target, options, record, signal } = this.#context;
+    const { target, options, record, signal, now } = this.#context;
     this.#session?.destroy('replaced');
     this.#session = undefined;
     const { applicationName, connectTimeoutMs, maxSessions } = options;
@@ -138,7 +153,7 @@ export class Writer {
           `${facts.ownSessions} sessions of this ledger exist on ${facts.server}, more than maxSessions ${maxSessions}`,
         );
       }
-      record.connected(this.#index, ++this.#epoch, facts);
+      record.connected(this.#index, ++this.#epoch, facts, now());
       this.#session = session;
       this.#facts = facts;
       return [session, facts];

@@ -1,8 +1,5 @@
-/** A time in which this process did not run its event loop. Times are `performance.now()`, in ms. */
-export interface Stall {
-  readonly startMs: number;
-  readonly endMs: number;
-}
+import { Stalls } from './stalls.ts';
+import type { Stall } from './stalls.ts';
 
 const PERIOD_MS = 10;
 /** Lateness below this is ordinary timer and scheduler noise. */
@@ -13,29 +10,32 @@ const NOTICED_MS = 20;
  * in such a time (garbage collection, a busy test, a stopped process) is ours and not the cluster's.
  */
 export class EventLoopMonitor implements Disposable {
-  readonly #stalls: Stall[] = [];
-  #expectedMs = performance.now() + PERIOD_MS;
+  readonly #stalls = new Stalls();
+  readonly #onStall: ((stall: Stall) => void) | undefined;
+  readonly #now: () => number;
+  #expectedMs: number;
   #timer: NodeJS.Timeout;
 
-  constructor() {
+  /** `onStall` is told of each stall when it has ended; times are those of `now`, default `performance.now()`, in ms. */
+  constructor(onStall?: (stall: Stall) => void, now = () => performance.now()) {
+    this.#onStall = onStall;
+    this.#now = now;
+    this.#expectedMs = now() + PERIOD_MS;
     this.#timer = setTimeout(() => this.#tick(), PERIOD_MS);
     this.#timer.unref();
   }
 
   /** The longest stall that overlaps `[fromMs, toMs]`, in ms, including one that has not ended yet; 0 when none exceeded 20 ms. */
   longestStallMs(fromMs: number, toMs: number): number {
-    let longest = 0;
-    for (const stall of this.#stalls) {
-      if (stall.endMs >= fromMs && stall.startMs <= toMs) longest = Math.max(longest, stall.endMs - stall.startMs);
-    }
-    const now = performance.now();
+    const longest = this.#stalls.longestStallMs(fromMs, toMs);
+    const now = this.#now();
     const lateMs = now - this.#expectedMs;
-    if (lateMs > NOTICED_MS && this.#expectedMs <= toMs && now >= fromMs) longest = Math.max(longest, lateMs);
-    return longest;
+    const going = lateMs > NOTICED_MS && this.#expectedMs <= toMs && now >= fromMs;
+    return going ? Math.max(longest, lateMs) : longest;
   }
 
   get stalls(): readonly Stall[] {
-    return this.#stalls;
+    return this.#stalls.all;
   }
 
   [Symbol.dispose](): void {
@@ -44,8 +44,12 @@ export class EventLoopMonitor implements Disposable {
   }
 
   #tick(): void {
-    const now = performance.now();
-    if (now - this.#expectedMs > NOTICED_MS) this.#stalls.push({ startMs: this.#expectedMs, endMs: now });
+    const now = this.#now();
+    if (now - this.#expectedMs > NOTICED_MS) {
+      const stall = { startMs: this.#expectedMs, endMs: now };
+      this.#stalls.add(stall.startMs, stall.endMs);
+      this.#onStall?.(stall);
+    }
     this.#expectedMs = now + PERIOD_MS;
     this.#timer = setTimeout(() => this.#tick(), PERIOD_MS);
     this.#timer.unref();

@@ -1,2 +1,3 @@
 export { EventLoopMonitor } from './event-loop.ts';
-export type { Stall } from './event-loop.ts';
+export { Stalls } from './stalls.ts';
+export type { Stall } from './stalls.ts';

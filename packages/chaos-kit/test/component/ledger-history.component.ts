@@ -37,7 +37,8 @@ describe('a run kept on disk', () => {
     });
     const seen = { output: '' };
     child.stdout.setEncoding('utf8').on('data', (text: string) => (seen.output += text));
-    return { child, lines: () => seen.output.split('\n').slice(0, -1) };
+    const lines = (): string[] => seen.output.split('\n').slice(0, -1);
+    return { child, writerPid: () => Number(lines()[0]), lines: () => lines().slice(1) };
   }
 
   async function ended(child: ChildProcess): Promise<void> {
@@ -60,12 +61,13 @@ describe('a run kept on disk', () => {
   });
 
   test.each([0, 130, 370])(
-    'is readable and judged after its process was killed (%d ms after 300 writes)',
+    'is readable and judged after its processes were killed (%d ms after 300 writes)',
     async (ms) => {
       const historyDir = join(scratch, `killed-${ms}`);
-      const { child, lines } = run({ historyDir, seed: 9, rate: 'closed' });
+      const { child, writerPid, lines } = run({ historyDir, seed: 9, rate: 'closed' });
       await until('300 writes', async () => (Number(lines().at(-1) ?? 0) >= 300 ? true : undefined), 30_000);
       await sleep(ms);
+      process.kill(writerPid(), 'SIGKILL');
       child.kill('SIGKILL');
       await ended(child);
       const told = Number(lines().at(-1));
@@ -98,10 +100,37 @@ describe('a run kept on disk', () => {
     },
   );
 
+  test('ends in order when only the runner was killed', async () => {
+    const historyDir = join(scratch, 'orphaned');
+    const { child, writerPid, lines } = run({ historyDir, seed: 13, rate: 1000 });
+    await until('300 writes', async () => (Number(lines().at(-1) ?? 0) >= 300 ? true : undefined), 30_000);
+    child.kill('SIGKILL');
+    await until('the writers end', async () => (existsSync(`/proc/${writerPid()}`) ? undefined : true), 2000);
+    const stored = readHistory(historyDir);
+    expect(stored.state).toBe('closed');
+    const { target, final } = cluster;
+    const { verification } = await verifyAgainst(historyDir, { target, final });
+    expect(verification).toMatchObject({ verdict: 'pass', integrity: 'pass', reasons: [], notes: [] });
+    await cluster.primary.sql(`drop table ${stored.manifest.options.table}`);
+  });
+
+  test('of writers that were killed cannot pass, however complete it is', async () => {
+    await using ledger = await Ledger.start(cluster.target, { writers: 4, rate: 1000, seed: 14, keepTable: 'never' });
+    await ledger.waitForAcks(300, { timeoutMs: 10_000 });
+    process.kill(ledger.writerPid, 'SIGKILL');
+    const told = 'the process of the writers ended: signal SIGKILL';
+    await expect(ledger.waitForAcks(1e6, { timeoutMs: 10_000 })).rejects.toThrow(told);
+    const result = await ledger.verify({ final: cluster.final });
+    expect(result).toMatchObject({ verdict: 'inconclusive', integrity: 'inconclusive', reasons: [told] });
+    expect(result.counts).toMatchObject({ lost: 0, unexpected: 0, phantomFail: 0 });
+    expect(result.counts.acknowledged).toBeGreaterThanOrEqual(300);
+  });
+
   test('is judged by the command, offline and against its server', async () => {
     const historyDir = join(scratch, 'command');
-    const { child, lines } = run({ historyDir, seed: 12, rate: 1000 });
+    const { child, writerPid, lines } = run({ historyDir, seed: 12, rate: 1000 });
     await until('300 writes', async () => (Number(lines().at(-1) ?? 0) >= 300 ? true : undefined), 30_000);
+    process.kill(writerPid(), 'SIGKILL');
     child.kill('SIGKILL');
     await ended(child);
 
@@ -135,7 +164,7 @@ describe('a run kept on disk', () => {
     expect(live).toMatchObject({
       verdict: 'inconclusive',
       integrity: 'inconclusive',
-      reasons: [reason],
+      reasons: ['the history could not be written to its end: what came after is not known', reason],
       counts: { lost: 0, unexpected: 0, phantomFail: 0 },
     });
     const { run: stored, verification } = verifyStored(historyDir);

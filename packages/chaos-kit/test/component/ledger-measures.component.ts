@@ -38,11 +38,27 @@ describe('measured by the client', () => {
     expect(ledger.writeGap(ledger.startedAtMs, heldAtMs).lengthMs).toBeLessThan(gap.lengthMs);
   });
 
-  test('a stall of our own makes the numbers unusable', async () => {
+  test('a stall of this process is none of the writers, which have their own', async () => {
     await using ledger = await Ledger.start(cluster.target, options);
     await ledger.waitForAcks(100, { timeoutMs: 10_000 });
     const stallAtMs = performance.now();
     while (performance.now() - stallAtMs < 900);
+    await ledger.waitForAcks(100, { timeoutMs: 10_000 });
+    await ledger.stop();
+    const gap = ledger.writeGap(stallAtMs, stallAtMs + 900);
+    expect(gap.lengthMs).toBeLessThan(700);
+    expect(gap.unreliable).toBeUndefined();
+  });
+
+  test('a stall of the writers makes the numbers unusable', async () => {
+    await using ledger = await Ledger.start(cluster.target, options);
+    await ledger.waitForAcks(100, { timeoutMs: 10_000 });
+    const stallAtMs = performance.now();
+    process.kill(ledger.writerPid, 'SIGSTOP');
+    await sleep(900);
+    // nobody knows what they would have seen
+    expect(ledger.writeGap(stallAtMs - 100).endMs).toBeLessThan(stallAtMs + 500);
+    process.kill(ledger.writerPid, 'SIGCONT');
     await ledger.waitForAcks(100, { timeoutMs: 10_000 });
     await ledger.stop();
     const gap = ledger.writeGap(stallAtMs - 100);

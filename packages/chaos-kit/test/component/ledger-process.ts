@@ -1,5 +1,5 @@
 // A process that runs a ledger, to be killed or to run out of disk: node ledger-process.ts <options as JSON>
-// Prints how many writes were acknowledged every 20 ms, and at the end, if it gets there, the verification as JSON.
+// Prints the number of its process of writers, then how many writes were acknowledged every 20 ms, and at the end, if it gets there, the verification as JSON.
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { Ledger } from '../../src/ledger/index.ts';
@@ -29,6 +29,7 @@ async function admin(sql: string): Promise<Record<string, unknown>[]> {
 const target = { resolveHost: async () => ({ host, port }), user: 'app', password: 'secret', database: 'app', admin };
 await using ledger = await Ledger.start(target, { ...options, writers: 4, keepTable: 'always' });
 // it has run out of disk when nothing was acknowledged for a while; a busy machine pauses too
+process.stdout.write(`${ledger.writerPid}\n`);
 for (let last = -1, atMs = performance.now(); performance.now() - atMs < 2000; await sleep(20)) {
   if (ledger.progress.acked === last) continue;
   last = ledger.progress.acked;

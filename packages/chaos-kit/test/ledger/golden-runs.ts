@@ -285,7 +285,7 @@ export async function writeGolden(dir: string, run: GoldenRun): Promise<void> {
   let nowMs = 1000;
   const clock = { startedAt: Date.UTC(2026, 0, 1), node: 'v24.0.0', now: () => nowMs };
   const options = {
-    ...resolveLedgerOptions({ seed: SEED, writers: WRITERS, table: TABLE }),
+    ...resolveLedgerOptions({ seed: SEED, writers: WRITERS, rate: 500, maxSessions: 11, table: TABLE }),
     applicationName: 'chaos-ledger-golden',
   };
   const history = HistoryWriter.create(dir, { options, clock, about: { golden: run.about } });

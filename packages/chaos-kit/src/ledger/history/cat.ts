@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { formatPosition } from '../lsn.ts';
 import { HISTORY_FILES } from './format.ts';
 import type { HistoryRecord } from './format.ts';
-import { scanRecords } from './replay.ts';
+import { RecordReader } from './record-reader.ts';
 import type { StoredRun } from './replay.ts';
 import { readSideFile } from './side-file.ts';
 import type { SideLine } from './side-file.ts';
@@ -22,21 +22,21 @@ export function eachRecord(
   visit: (record: PlainRecord) => void,
 ): Pick<StoredRun, 'header' | 'state' | 'records' | 'cutBytes'> {
   const lines = readSideFile(join(dir, HISTORY_FILES.strings));
-  let startMs = 0;
-  return scanRecords(dir, {
-    begin: (header) => (startMs = header.startedAtMs),
-    record: (it) => {
-      visit({ kind: it.kind, atMs: round(it.atMs - startMs), ...fieldsOf(it, lines[it.ref]) });
-      return undefined;
-    },
+  using reader = RecordReader.open(dir);
+  const { header, state } = reader;
+  reader.read((it) => {
+    visit({ kind: it.kind, atMs: round(it.atMs - header.startedAtMs), ...fieldsOf(it, lines[it.ref]) });
+    return undefined;
   });
+  reader.assertTornEnd();
+  return { header, state, records: reader.index, cutBytes: reader.cutBytes };
 }
 
 function fieldsOf(it: HistoryRecord, line: SideLine | undefined): Record<string, unknown> {
   const { writer, seq, origin } = it;
   switch (it.kind) {
     case 'invoke':
-      return { writer, seq };
+      return it.ref === 0 ? { writer, seq } : { writer, seq, count: it.ref + 1 };
     case 'ok':
     case 'ok-weak':
       return { writer, seq, ...timesOf(it), origin, lsn: formatPosition(it.lsn), durability: it.ref };
@@ -59,6 +59,8 @@ function fieldsOf(it: HistoryRecord, line: SideLine | undefined): Record<string,
       return { seq };
     case 'dropped':
       return { count: seq };
+    case 'stall':
+      return { lengthMs: round(it.serviceMs) };
     case 'doubt':
       return { reason: line?.kind === 'text' ? line.text : undefined };
   }

@@ -28,6 +28,7 @@ export const RECORD_CODES = {
   tombstone: 12,
   dropped: 13,
   doubt: 14,
+  stall: 15,
 } as const;
 
 /** Kind of a record. */

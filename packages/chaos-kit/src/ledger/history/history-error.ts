@@ -16,9 +16,12 @@ export class HistoryError extends LedgerError {
 export class HistoryWriteError extends LedgerError {
   override readonly name = 'HistoryWriteError';
   readonly file: string;
+  /** What the system said. */
+  readonly why: string;
   constructor(file: string, cause: unknown) {
     const why = cause instanceof Error ? cause.message : String(cause);
     super('LEDGER_HISTORY_WRITE', `the history cannot be written: ${file}: ${why}`, { cause });
     this.file = file;
+    this.why = why;
   }
 }

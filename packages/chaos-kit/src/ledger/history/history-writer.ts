@@ -19,6 +19,8 @@ export interface HistoryOptions {
   readonly about?: Record<string, unknown> | undefined;
   /** Clocks and name of the runtime, for histories that must come out the same every time. Default: those of this process. */
   readonly clock?: HistoryClock | undefined;
+  /** How that clock relates to the one of the run. */
+  readonly offset?: RunManifest['clock'];
 }
 
 /** Where times come from. */
@@ -41,9 +43,10 @@ const MAX_KNOWN_TEXTS = 10_000;
 
 /**
  * A run on disk, as it happens. Three promises hold whenever the process is killed:
- * a number is durably reserved before it is used; a write is in the file before a byte of it is sent; an acknowledgement is
- * in the file before anything outside this turn of the event loop can have counted it. `write()` is enough for the last two,
- * since the page cache outlives the process; every 100 ms all of it is synced. After the first error nothing more is written.
+ * a number is durably reserved before it is used; a write is in the file before a byte of it is sent, when its sender waits
+ * for `kept`; an acknowledgement is in the file before anything outside this turn of the event loop can have counted it.
+ * `write()` is enough for the last two, since the page cache outlives the process; all records of a turn share one. Every
+ * 100 ms all of it is synced. After the first error nothing more is written.
  */
 export class HistoryWriter implements RecordSink {
   readonly dir: string;
@@ -63,7 +66,7 @@ export class HistoryWriter implements RecordSink {
   #lines = 0;
   #written = 0;
   #buffered = 0;
-  #flushDue = false;
+  #turn: Turn | undefined;
   #dirty = false;
   #syncing: Promise<void> | undefined;
   #closed = false;
@@ -83,6 +86,7 @@ export class HistoryWriter implements RecordSink {
       options: o.options,
       startedAt: new Date(clock.startedAt),
       node: clock.node,
+      clock: o.offset,
       about: o.about,
     });
     this.#records = files.records;
@@ -122,13 +126,20 @@ export class HistoryWriter implements RecordSink {
     }
   }
 
-  invoke(writer: number, seq: number): boolean {
+  /** The record is in the file when `kept` resolves. */
+  invoke(writer: number, seq: number, count: number): boolean {
     if (this.failure !== undefined || this.#closed) return false;
-    if (seq + RESERVATION / 2 === this.#reserved[writer]) this.#reserve(writer);
-    if (seq >= (this.#durable[writer] ?? 0)) this.#syncNow(writer, seq);
-    this.#put(RECORD_CODES.invoke, this.#clock.now(), writer, seq, 0);
-    this.#flush();
+    const end = seq + count;
+    if (end + RESERVATION / 2 > (this.#reserved[writer] ?? 0)) this.#reserve(writer);
+    if (end > (this.#durable[writer] ?? 0)) this.#syncNow();
+    this.#put(RECORD_CODES.invoke, this.#clock.now(), writer, seq, count - 1);
+    this.#flushSoon();
     return this.failure === undefined;
+  }
+
+  /** Resolves when everything that was told until now is in the file; with false when it could not be written. */
+  kept(): Promise<boolean> {
+    return this.#turn?.written ?? Promise.resolve(this.failure === undefined);
   }
 
   origin(index: number, server: string, timeline: number): void {
@@ -183,6 +194,11 @@ export class HistoryWriter implements RecordSink {
     this.#flush();
   }
 
+  stalled(startMs: number, endMs: number): void {
+    this.#append(RECORD_CODES.stall, endMs, 0, 0, endMs - startMs, 0, 0, NO_WRITER, 0);
+    this.#flushSoon();
+  }
+
   doubt(reason: string): void {
     this.#put(RECORD_CODES.doubt, this.#clock.now(), NO_WRITER, 0, this.#text(reason));
     this.#flush();
@@ -222,8 +238,7 @@ export class HistoryWriter implements RecordSink {
   }
 
   /** The writer was faster than the group syncs: it has to wait for the disk. */
-  #syncNow(writer: number, seq: number): void {
-    if (seq >= (this.#reserved[writer] ?? 0)) this.#reserve(writer);
+  #syncNow(): void {
     this.#flush();
     if (this.failure !== undefined) return;
     try {
@@ -249,23 +264,22 @@ export class HistoryWriter implements RecordSink {
     writer: number,
     origin: number,
   ): void {
+    if (this.#closed) return;
     if (this.#buffered === BLOCK_RECORDS) this.#flush();
     const index = this.#written + this.#buffered;
     this.#block.put(this.#buffered++, index, code, atMs, lsn, seq, serviceMs, queueMs, ref, writer, origin);
   }
 
   #flushSoon(): void {
-    if (this.#flushDue) return;
-    this.#flushDue = true;
-    // runs when the promises of this turn are done: the next write of the same writer shares it
-    process.nextTick(() => {
-      this.#flushDue = false;
-      if (!this.#closed) this.#flush();
-    });
+    if (this.#turn !== undefined) return;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#turn = { written: promise, resolve };
+    // after every socket that was readable in this turn
+    setImmediate(() => this.#flush());
   }
 
   #flush(): void {
-    if (this.failure === undefined) {
+    if (this.failure === undefined && this.#buffered > 0) {
       const { headerBytes, recordBytes } = HISTORY_FORMAT;
       const length = this.#buffered * recordBytes;
       const position = headerBytes + this.#written * recordBytes;
@@ -279,12 +293,15 @@ export class HistoryWriter implements RecordSink {
     }
     this.#written += this.#buffered;
     this.#buffered = 0;
+    const turn = this.#turn;
+    this.#turn = undefined;
+    turn?.resolve(this.failure === undefined);
   }
 
   /** Appends to the side file and returns the number of the line. */
   #line(content: DistributiveOmit<SideLine, 'id'>): number {
     const id = this.#lines++;
-    if (this.failure !== undefined) return id;
+    if (this.failure !== undefined || this.#closed) return id;
     const bytes = Buffer.from(`${JSON.stringify({ id, ...content })}\n`);
     try {
       let done = 0;
@@ -359,6 +376,12 @@ export class HistoryWriter implements RecordSink {
     const { bytes, offset } = stateByte(state);
     writeSync(this.#records, bytes, 0, bytes.length, offset);
   }
+}
+
+/** The records of one turn of the event loop, not yet written. */
+interface Turn {
+  readonly written: Promise<boolean>;
+  readonly resolve: (kept: boolean) => void;
 }
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;

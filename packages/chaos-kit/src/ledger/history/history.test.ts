@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { resolveLedgerOptions } from '../options.ts';
 import { RunRecord } from '../run-record.ts';
@@ -51,8 +51,8 @@ function fresh(): string {
 /** A run with everything in it; leaves two writes under way. */
 function play(record: RunRecord): void {
   record.learnSettings(facts);
-  for (let writer = 0; writer < WRITERS; writer++) record.connected(writer, 1, facts);
-  record.connected(2, 2, { ...facts, inRecovery: true, timeline: undefined, server: '10.0.0.2:5432' });
+  for (let writer = 0; writer < WRITERS; writer++) record.connected(writer, 1, facts, 1);
+  record.connected(2, 2, { ...facts, inRecovery: true, timeline: undefined, server: '10.0.0.2:5432' }, 2);
   record.observed({ atMs: 3.5, streaming: 2, synchronous: 1 });
   for (let i = 0; i < 40; i++) {
     const writer = i % WRITERS;
@@ -71,6 +71,7 @@ function play(record: RunRecord): void {
   record.nextTombstone();
   record.drop(17);
   record.doubt('a writer broke');
+  record.stalled(100, 130);
   record.begin(0);
   record.begin(1);
 }
@@ -87,11 +88,13 @@ async function written(close = true): Promise<{ record: RunRecord; path: string 
 
 /** Everything that can be asked of a record. */
 function contents(record: RunRecord) {
-  const { counts, origins, standbys, systemIdentifier, lastAckMs, tombstones, dropped, doubts, reasons } = record;
+  const { counts, origins, standbys, stalls, systemIdentifier, lastAckMs, tombstones, dropped, doubts, reasons } =
+    record;
   return {
     counts,
     origins,
     standbys,
+    stalls: stalls.all,
     systemIdentifier,
     lastAckMs,
     tombstones,
@@ -126,16 +129,15 @@ test('one whose process was killed is the same, and remembers what was reserved'
   expect(run.record.states(0).bound).toBe(65_536);
 });
 
-test('a write is in the file when `begin` returns, and an acknowledgement at the end of the turn', async () => {
+test('a write is in the file when `kept` resolves, and an acknowledgement at the end of the turn', async () => {
   const path = fresh();
   const history = HistoryWriter.create(path, { options });
   const record = new RunRecord(WRITERS, history);
   const seq = record.begin(1);
+  expect(await history.kept()).toBe(true);
   expect(readHistory(path).record.states(1).state(0)).toBe('pending');
   record.acknowledge({ writer: 1, seq: seq ?? -1, outcome: 'ok', dueMs: 1, sentMs: 1, endMs: 2, lsn: 1 }, 'a', 1, 0);
-  await Promise.resolve();
-  process.nextTick(() => expect(readHistory(path).record.acknowledged).toBe(1));
-  await sleep(0);
+  await turn();
   expect(readHistory(path).record.acknowledged).toBe(1);
   await history.close();
 });
@@ -143,7 +145,7 @@ test('a write is in the file when `begin` returns, and an acknowledgement at the
 test('numbers are reserved before they are used, again and again', async () => {
   const path = fresh();
   const history = HistoryWriter.create(path, { options: { ...options, writers: 1 } });
-  for (let seq = 0; seq < 150_000; seq++) history.invoke(0, seq);
+  for (let seq = 0; seq < 150_000; seq++) history.invoke(0, seq, 1);
   await history.close();
   let reserved = 0;
   eachRecord(path, (record) => {
@@ -281,7 +283,10 @@ describe('a history that cannot be written', () => {
     history.onFailure = () => failures++;
     const record = new RunRecord(3, history);
     let begun = 0;
-    for (let i = 0; i < 1000; i++) if (record.begin(i % 3) !== undefined) begun++;
+    for (let i = 0; i < 1000; i++) {
+      if (record.begin(i % 3) === undefined) break;
+      if (await history.kept()) begun++;
+    }
     const { attempted } = record.counts;
     await history.close();
     console.log(JSON.stringify({ begun, attempted, failures, message: history.failure.message }));
@@ -295,7 +300,7 @@ describe('a history that cannot be written', () => {
     const { headerBytes, recordBytes } = HISTORY_FORMAT;
     const attempted = Math.floor((3 * 1024 - headerBytes) / recordBytes) - WRITERS;
     const message = expect.stringContaining(`the history cannot be written: ${join(path, 'history.bin')}: EFBIG`);
-    expect(child).toEqual({ begun: attempted, attempted, failures: 1, message });
+    expect(child).toEqual({ begun: attempted, attempted: attempted + 1, failures: 1, message });
     const run = readHistory(path);
     expect(run.state).toBe('gave-up');
     expect(run.cutBytes).toBe((3 * 1024 - headerBytes) % recordBytes);

@@ -20,6 +20,7 @@ const program = `
   for (let i = 0; ; i++) {
     const writer = i % ${WRITERS};
     const seq = record.begin(writer);
+    await history.kept();
     writeSync(1, writer + ' ' + seq + '\\n');
     await turn();
     record.acknowledge({ writer, seq, outcome: 'ok', dueMs: i, sentMs: i, endMs: i + 1, lsn: i }, 'a', 1, 7);

@@ -9,9 +9,12 @@ const FORMAT = 'cnpg-chaos ledger history';
 
 const settings = z.object({ synchronousCommit: z.string(), synchronousStandbyNames: z.string(), fsync: z.string() });
 
-const options = z.object({
+/** Options of a run as they are stored and sent. */
+export const resolvedOptions = z.object({
   writers: z.number().int().min(1).max(256),
   rate: z.union([z.number(), z.literal('closed')]),
+  // histories of before there were batches do without
+  batch: z.number().int().min(1).max(1000).default(1),
   payloadBytes: z.number().int().min(1).max(65_536),
   table: z.string(),
   keepTable: z.enum(['always', 'on-failure', 'never']),
@@ -30,7 +33,9 @@ const manifest = z.object({
   version: z.literal(HISTORY_FORMAT.version),
   /** Begin of the run by the wall clock, in ISO form. */
   startedAt: z.string(),
-  options,
+  options: resolvedOptions,
+  /** How the clock of the writers was tied to that of the run: the same one, or to within so many ms. */
+  clock: z.object({ shared: z.boolean(), uncertaintyMs: z.number() }).optional(),
   versions: z.object({ node: z.string(), server: z.number().optional() }),
   systemIdentifier: z.string().optional(),
   /** Durability settings that were seen, by the hash that each acknowledgement carries. */
@@ -47,6 +52,7 @@ export function newManifest(o: {
   options: ResolvedLedgerOptions;
   startedAt: Date;
   node: string;
+  clock?: RunManifest['clock'];
   about?: Record<string, unknown> | undefined;
 }): RunManifest {
   return {
@@ -54,6 +60,7 @@ export function newManifest(o: {
     version: HISTORY_FORMAT.version,
     startedAt: o.startedAt.toISOString(),
     options: o.options,
+    ...(o.clock === undefined ? {} : { clock: o.clock }),
     versions: { node: o.node },
     durability: {},
     ...(o.about === undefined ? {} : { about: o.about }),

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { z } from 'zod';
 import type { SessionFacts } from '../session.ts';
 import { HistoryError } from './history-error.ts';
@@ -32,21 +32,54 @@ export type SideLine =
  * Reads the side file. A last line without its newline was cut by a crash and is left out: the records that need it come
  * later. @throws HistoryError that names the line when it is not what it should be.
  */
-export function readSideFile(path: string): SideLine[] {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new HistoryError(path, undefined, cause instanceof Error ? cause.message : String(cause), { cause });
-  }
-  const lines: SideLine[] = [];
-  let offset = 0;
-  for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', offset)) {
-    lines.push(parseLine(text.slice(offset, end), lines.length, path));
-    offset = end + 1;
-  }
-  return lines;
+export function readSideFile(path: string): readonly SideLine[] {
+  using reader = new SideReader(path);
+  reader.catchUp();
+  return reader.lines;
 }
+
+/** Reads a side file while it grows. */
+export class SideReader implements Disposable {
+  readonly #path: string;
+  readonly #fd: number;
+  readonly #lines: SideLine[] = [];
+  #offset = 0;
+
+  /** @throws HistoryError when the file cannot be opened. */
+  constructor(path: string) {
+    this.#path = path;
+    try {
+      this.#fd = openSync(path, 'r');
+    } catch (cause) {
+      throw new HistoryError(path, undefined, cause instanceof Error ? cause.message : String(cause), { cause });
+    }
+  }
+
+  /** Every whole line that was read; the array grows. */
+  get lines(): readonly SideLine[] {
+    return this.#lines;
+  }
+
+  /** Reads the whole lines that were added. @throws HistoryError */
+  catchUp(): void {
+    const size = fstatSync(this.#fd).size - this.#offset;
+    if (size <= 0) return;
+    const bytes = Buffer.alloc(size);
+    const text = bytes.subarray(0, readSync(this.#fd, bytes, 0, size, this.#offset));
+    let begin = 0;
+    for (let end = text.indexOf(NEWLINE); end >= 0; end = text.indexOf(NEWLINE, begin)) {
+      this.#lines.push(parseLine(text.toString('utf8', begin, end), this.#lines.length, this.#path));
+      begin = end + 1;
+    }
+    this.#offset += begin;
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#fd);
+  }
+}
+
+const NEWLINE = 10;
 
 function parseLine(text: string, id: number, path: string): SideLine {
   let parsed: SideLine | undefined;

@@ -1,0 +1,63 @@
+import { durabilityObjection } from './durability.ts';
+import { LedgerDurabilityError, LedgerStartError, errorReason } from './errors.ts';
+import { finalApplicationName } from './final-read.ts';
+import type { ResolvedLedgerOptions } from './options.ts';
+import type { RunRecord } from './run-record.ts';
+import { Session } from './session.ts';
+import { createTableSql } from './table.ts';
+import type { LedgerTarget } from './target.ts';
+
+/** Oldest server whose behaviour the ledger's rules hold for (`server_version_num`). */
+const MIN_SERVER_VERSION = 140_000;
+const DROP_TIMEOUT_MS = 5000;
+
+/** Checks the server and creates the table of the run. */
+export async function createRunTable(
+  target: LedgerTarget,
+  options: ResolvedLedgerOptions,
+  record: RunRecord,
+  signal: AbortSignal,
+): Promise<void> {
+  const { connectTimeoutMs, startTimeoutMs, table } = options;
+  const session = await Session.open(target, { applicationName: options.applicationName, connectTimeoutMs, signal });
+  try {
+    const facts = await session.facts(connectTimeoutMs);
+    record.learnSettings(facts);
+    if (facts.serverVersion < MIN_SERVER_VERSION) {
+      throw new LedgerStartError(
+        `${facts.server} runs server version ${facts.serverVersion}; PostgreSQL 14 or newer is needed`,
+      );
+    }
+    if (facts.inRecovery)
+      throw new LedgerStartError(`${facts.server} is in recovery: the target must lead to the primary`);
+    const objection = durabilityObjection(facts);
+    if (options.expectSync && objection !== undefined) {
+      throw new LedgerDurabilityError(`synchronous replication is expected on ${facts.server}, but ${objection}`);
+    }
+    const reply = await session.exchange({ text: createTableSql(table) }, startTimeoutMs);
+    if (reply.error !== undefined) {
+      throw new LedgerStartError(`table ${table} could not be created: ${errorReason(reply.error)}`, {
+        cause: reply.error,
+      });
+    }
+  } finally {
+    await session.close();
+  }
+}
+
+/** Drops it, if it exists. */
+export async function dropRunTable(target: LedgerTarget, options: ResolvedLedgerOptions): Promise<void> {
+  const { connectTimeoutMs, table } = options;
+  const signal = AbortSignal.timeout(DROP_TIMEOUT_MS);
+  const session = await Session.open(target, {
+    applicationName: finalApplicationName(options),
+    connectTimeoutMs,
+    signal,
+  });
+  try {
+    await session.query(`set lock_timeout = ${DROP_TIMEOUT_MS}`, DROP_TIMEOUT_MS);
+    await session.query(`drop table if exists ${table}`, DROP_TIMEOUT_MS);
+  } finally {
+    await session.close();
+  }
+}
