@@ -10,7 +10,6 @@ export {
 } from './cnpg/backups.ts';
 export {
   clusterRef,
-  CnpgNotInstalledError,
   createCluster,
   deleteCluster,
   describeCluster,
@@ -35,8 +34,8 @@ export {
   type ClusterTransition,
   type RecordClusterOptions,
   type TransitionOf,
-} from './cnpg/cluster-timeline.ts';
-export { UnexpectedClusterError } from './cnpg/cluster-schema.ts';
+} from './cnpg/timeline.ts';
+export { UnexpectedClusterError } from './cnpg/schemas.ts';
 export {
   ALL_INSTANCES,
   annotations,
@@ -56,8 +55,24 @@ export {
   POSTGRES_CONTAINER,
   WAL_DIRECTORY,
 } from './cnpg/constants.ts';
-export { appCredentials, secretText, type AppCredentials, type Credentials } from './cnpg/credentials.ts';
+export {
+  appCredentials,
+  createCaSecret,
+  createSecret,
+  secretText,
+  type AppCredentials,
+  type Credentials,
+} from './cnpg/secrets.ts';
 export { dumpCluster, formatDump, type ClusterDump, type DumpedEvent } from './cnpg/dump.ts';
+export {
+  importSettings,
+  loginSource,
+  replicaClusterSettings,
+  streamingSource,
+  type ExternalCluster,
+  type ImportRequest,
+  type SecretKey,
+} from './cnpg/external-clusters.ts';
 export { fence, fencedInstances, FencingError, isFenced, listFenced, unfence } from './cnpg/fencing.ts';
 export {
   clusterHealth,
@@ -89,7 +104,7 @@ export {
   type InstanceStatus,
   type StatusAddress,
   type StatusPath,
-} from './cnpg/instance-status.ts';
+} from './cnpg/proxy.ts';
 export {
   operatorLeader,
   primaryLease,
@@ -135,6 +150,13 @@ export {
   type OperatorPod,
   type OperatorStatus,
 } from './cnpg/operator.ts';
+export {
+  configureOperator,
+  installOperator,
+  OPERATOR_CONFIG,
+  operatorArchitectures,
+  type InstallOperatorOptions,
+} from './cnpg/operator-install.ts';
 export { crashLoops, isPodActive, isPodReady, isPodTerminating, podRestarts, podTrouble } from './cnpg/pod-state.ts';
 export {
   deletePod,
@@ -157,7 +179,24 @@ export {
 } from './cnpg/postmaster.ts';
 export { PsqlError, psqlRows, type PsqlOptions } from './cnpg/psql.ts';
 export { failoverQuorum, quorumAllowsFailover, type FailoverQuorum, type QuorumVerdict } from './cnpg/quorum.ts';
-export { setReplicaMode, waitForDemotionToken, type ReplicaMode } from './cnpg/replica-mode.ts';
+export { isReplicaCluster, setReplicaMode, waitForDemotionToken, type ReplicaMode } from './cnpg/replica-mode.ts';
+export {
+  defaultSnapshotClass,
+  listSnapshots,
+  snapshotBackupSettings,
+  snapshotRecoverySettings,
+  SnapshotsNotInstalledError,
+  type VolumeSnapshot,
+} from './cnpg/snapshots.ts';
+export {
+  archivingSettings,
+  BARMAN_CLOUD_API_VERSION,
+  BARMAN_CLOUD_PLUGIN,
+  createObjectStoreSecret,
+  objectStore,
+  recoverySettings,
+  type ObjectStoreSettings,
+} from './cnpg/objectstore.ts';
 export {
   replicationFacts,
   walReceiver,
@@ -173,7 +212,7 @@ export {
   type PrimaryTruth,
   type PrimaryTruthOptions,
   type RecoveryState,
-} from './cnpg/role-truth.ts';
+} from './cnpg/roles.ts';
 export { serviceClusterIp, serviceEndpoints, type ServiceEndpoint } from './cnpg/services.ts';
 export {
   expectedSlots,
@@ -211,7 +250,16 @@ export type {
   StorageSpec,
   SynchronousSpec,
 } from './cnpg/types.ts';
-export { probeWebhook, webhookAnswers, type WebhookProbe } from './cnpg/webhook.ts';
+export {
+  probeWebhook,
+  setWebhookNamespaceSelector,
+  webhookAnswers,
+  WebhookNotFoundError,
+  type ClusterWebhook,
+  type NamespaceSelector,
+  type WebhookProbe,
+} from './cnpg/webhooks.ts';
+export { selfSignedCertificate, type CertificateRequest, type KeyPairPem } from './certificates.ts';
 export { formatDuration, InvalidDurationError, parseDuration } from './duration.ts';
 export {
   KubeClient,
@@ -224,16 +272,20 @@ export {
   type WriteOptions,
 } from './kube/client.ts';
 export {
+  CnpgNotInstalledError,
   ConflictError,
   ExpiredError,
   ForbiddenError,
   InvalidError,
   isTransientKubeError,
+  KindNotFoundError,
   KubeconfigError,
   KubeError,
   NamespaceTerminatingError,
+  NoContextError,
   NotFoundError,
   TimeoutError,
+  UnauthorizedError,
   UnreachableError,
   type KubeErrorDetails,
 } from './kube/errors.ts';
@@ -248,10 +300,11 @@ export {
   type ExecOutput,
 } from './kube/exec-errors.ts';
 export { directoryIsEmpty, fileExists } from './kube/files.ts';
+export { ForwardError, openForward, type Forward, type ForwardOptions, type ForwardTarget } from './kube/forward.ts';
 export { BeingDeletedError, HOLD_FINALIZER, holdObject, releaseObject, removeFinalizers } from './kube/hold.ts';
 export { parseJsonLog, postgresRecords, type JsonLog, type PostgresLogRecord } from './kube/json-logs.ts';
 export { PooledKubeConfig } from './kube/kube-config.ts';
-export { tailLogs, type LogLine, type LogTail, type LogTailOptions } from './kube/log-tail.ts';
+export { tailLogs, type LogLine, type LogTail, type LogTailOptions } from './kube/tail.ts';
 export { followLogs, podLogs, type LogOptions, type LogTarget } from './kube/logs.ts';
 export {
   applyManifests,
@@ -267,7 +320,7 @@ export {
   type Manifest,
   type ManifestOptions,
   type ReadManifestsOptions,
-} from './kube/manifests.ts';
+} from './kube/yaml.ts';
 export {
   createNamespace,
   createTestNamespace,

@@ -3,7 +3,7 @@ import { ConflictError, isTransientKubeError } from '../kube/errors.ts';
 import type { CallOptions, NamespacedName } from '../kube/refs.ts';
 import { retry } from '../retry.ts';
 import { clusterRef, getCluster } from './cluster.ts';
-import { checkCluster } from './cluster-schema.ts';
+import { checkCluster } from './schemas.ts';
 import type { Cluster } from './types.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { parseManifests } from '../kube/manifests.ts';
-import { checkCluster } from './cluster-schema.ts';
+import { parseManifests } from '../kube/yaml.ts';
+import { checkCluster } from './schemas.ts';
 import {
   buildCluster,
   clusterProfiles,

@@ -44,6 +44,42 @@ const LEASE_DEFAULTS = { leaseDurationSeconds: 15, renewDeadlineSeconds: 10, ret
 const STOP_DELAY = 1800;
 const SMART_SHUTDOWN = 180;
 
+const loose = z.record(z.string(), z.unknown());
+
+const externalCluster = z.looseObject({ name: z.string().min(1) });
+
+const bootstrap = z.looseObject({
+  initdb: z
+    .looseObject({ import: z.looseObject({ source: z.looseObject({ externalCluster: z.string() }) }).optional() })
+    .optional(),
+  recovery: z.looseObject({ source: z.string().optional() }).optional(),
+  pg_basebackup: z.looseObject({ source: z.string() }).optional(),
+});
+
+const replica = z.strictObject({
+  enabled: z.boolean().optional(),
+  self: z.string().optional(),
+  primary: z.string().optional(),
+  source: z.string(),
+  promotionToken: z.string().optional(),
+  minApplyDelay: z.string().optional(),
+});
+
+const plugin = z.strictObject({
+  name: z.string().min(1),
+  enabled: z.boolean().optional(),
+  isWALArchiver: z.boolean().optional(),
+  parameters: z.record(z.string(), z.string()).optional(),
+});
+
+const certificates = z.strictObject({
+  serverCASecret: z.string().optional(),
+  serverTLSSecret: z.string().optional(),
+  replicationTLSSecret: z.string().optional(),
+  clientCASecret: z.string().optional(),
+  serverAltDNSNames: z.array(z.string()).optional(),
+});
+
 const builderSchema = z
   .strictObject({
     instances: z.number().int().min(1),
@@ -74,6 +110,12 @@ const builderSchema = z
     topologyKey: z.string().min(1).optional(),
     resources: z.record(z.string(), z.unknown()).optional(),
     probes: z.record(z.string(), z.unknown()).optional(),
+    bootstrap: bootstrap.optional(),
+    externalClusters: z.array(externalCluster).optional(),
+    replica: replica.optional(),
+    plugins: z.array(plugin).optional(),
+    backup: loose.optional(),
+    certificates: certificates.optional(),
   })
   .superRefine((spec, context) => {
     const refuse = (path: string[], message: string) => {
@@ -106,6 +148,7 @@ const builderSchema = z
         refuse(['synchronous', 'dataDurability'], '"preferred" allows no other standby names');
       }
     }
+    refuseUnknownSources(spec, refuse);
     if (spec.primaryLease !== undefined) {
       const {
         leaseDurationSeconds = LEASE_DEFAULTS.leaseDurationSeconds,
@@ -126,6 +169,39 @@ const builderSchema = z
       }
     }
   });
+
+interface Sources {
+  bootstrap?: z.output<typeof bootstrap> | undefined;
+  externalClusters?: { name: string }[] | undefined;
+  replica?: z.output<typeof replica> | undefined;
+}
+
+// Where a cluster comes from and whom it follows, as CloudNativePG's webhook judges it.
+function refuseUnknownSources(spec: Sources, refuse: (path: string[], message: string) => void): void {
+  const methods = Object.keys(spec.bootstrap ?? {});
+  if (methods.length > 1) refuse(['bootstrap'], `only one way to begin is possible, got ${methods.join(', ')}`);
+  const known = (spec.externalClusters ?? []).map(({ name }) => name);
+  const twice = known.find((name, index) => known.indexOf(name) !== index);
+  if (twice !== undefined) refuse(['externalClusters'], `the name "${twice}" is there twice`);
+  const { initdb, recovery, pg_basebackup: copy } = spec.bootstrap ?? {};
+  const sources: [path: string[], name: string | undefined][] = [
+    [['bootstrap', 'initdb', 'import', 'source', 'externalCluster'], initdb?.import?.source.externalCluster],
+    [['bootstrap', 'recovery', 'source'], recovery?.source],
+    [['bootstrap', 'pg_basebackup', 'source'], copy?.source],
+    [['replica', 'source'], spec.replica?.source],
+  ];
+  for (const [path, name] of sources) {
+    if (name === undefined || known.includes(name)) continue;
+    refuse(path, `got ${JSON.stringify(name)}, expected one of externalClusters: ${known.join(', ') || 'none'}`);
+  }
+  const { enabled, primary } = spec.replica ?? {};
+  if (enabled !== undefined && primary !== undefined) {
+    refuse(['replica', 'enabled'], 'cannot be combined with replica.primary');
+  }
+  if (enabled === true && copy === undefined && recovery === undefined) {
+    refuse(['replica'], 'needs bootstrap.pg_basebackup or bootstrap.recovery: a replica begins as a copy');
+  }
+}
 
 type Settings = z.input<typeof builderSchema>;
 

@@ -3,9 +3,8 @@ import { FakeApiServer, reply, status } from '../../test/support/fake-api-server
 import { firstState } from '../../test/support/first-state.ts';
 import { serveObjects } from '../../test/support/object-server.ts';
 import { KubeClient } from '../kube/client.ts';
-import { NotFoundError } from '../kube/errors.ts';
+import { CnpgNotInstalledError, NotFoundError } from '../kube/errors.ts';
 import {
-  CnpgNotInstalledError,
   createCluster,
   deleteCluster,
   describeCluster,
@@ -14,9 +13,9 @@ import {
   isClusterReady,
   waitForClusterReady,
 } from './cluster.ts';
-import { UnexpectedClusterError } from './cluster-schema.ts';
+import { UnexpectedClusterError } from './schemas.ts';
 import { phases } from './constants.ts';
-import { appCredentials } from './credentials.ts';
+import { appCredentials } from './secrets.ts';
 import { currentPrimary, listInstances, NoPrimaryError } from './instances.ts';
 import type { Cluster } from './types.ts';
 

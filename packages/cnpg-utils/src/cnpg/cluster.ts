@@ -1,11 +1,11 @@
 import type { V1Job, V1PersistentVolume, V1PersistentVolumeClaim, V1Pod } from '@kubernetes/client-node';
 import type { KubeClient } from '../kube/client.ts';
-import { InvalidError, KubeError, NotFoundError } from '../kube/errors.ts';
+import { InvalidError, NotFoundError } from '../kube/errors.ts';
 import type { CallOptions, NamespacedName, ResourceRef } from '../kube/refs.ts';
 import { timeouts } from '../timeouts.ts';
 import { waitFor } from '../wait.ts';
 import { CLUSTER_KIND, CNPG_API_VERSION, labels, phases } from './constants.ts';
-import { checkCluster } from './cluster-schema.ts';
+import { checkCluster } from './schemas.ts';
 import { podTrouble } from './pod-state.ts';
 import type { Cluster } from './types.ts';
 
@@ -16,12 +16,6 @@ export interface ClusterWaitOptions {
   signal?: AbortSignal;
   /** Called with each new state while waiting. */
   onProgress?: (state: string, elapsedMs: number) => void;
-}
-
-/** The API server does not know the kind `Cluster`. */
-export class CnpgNotInstalledError extends KubeError {
-  override readonly name = 'CnpgNotInstalledError';
-  override readonly code = 'CNPG_NOT_INSTALLED';
 }
 
 /** Reference of a Cluster object. */
@@ -40,12 +34,12 @@ export async function createCluster(kube: KubeClient, manifest: Cluster, options
     throw new InvalidError('create Cluster: metadata.name and metadata.namespace are needed');
   }
   const object = { ...manifest, apiVersion: CNPG_API_VERSION, kind: CLUSTER_KIND };
-  return checkCluster(await kube.create<Cluster>(object, options).catch(explainMissingKind));
+  return checkCluster(await kube.create<Cluster>(object, options));
 }
 
 /** Reads a cluster. @throws NotFoundError; CnpgNotInstalledError when the API server does not know the kind */
 export async function getCluster(kube: KubeClient, ref: NamespacedName, options: CallOptions = {}): Promise<Cluster> {
-  return checkCluster(await kube.get<Cluster>(clusterRef(ref), options).catch(explainMissingKind));
+  return checkCluster(await kube.get<Cluster>(clusterRef(ref), options));
 }
 
 /** Reads a cluster; undefined when there is none. @throws CnpgNotInstalledError */
@@ -60,17 +54,6 @@ export async function findCluster(
     if (error instanceof NotFoundError) return undefined;
     throw error;
   }
-}
-
-// For a path that it does not know the API server answers plain text, for an object that is not there a Status.
-function explainMissingKind(error: unknown): never {
-  if (error instanceof NotFoundError && error.reason === undefined) {
-    throw new CnpgNotInstalledError(
-      `the API server does not know the kind ${CLUSTER_KIND} of ${CNPG_API_VERSION}: install CloudNativePG first`,
-      { status: 404, cause: error },
-    );
-  }
-  throw error;
 }
 
 /**

@@ -115,6 +115,12 @@ describe('what the instances say about replication', () => {
     expect(judgeReplication({ ...facts, replication: { ...replication, ...change } })).toContain(sentence);
   });
 
+  test('the primary of a replica cluster is in recovery, and has to be', () => {
+    const following = { ...facts, following: true };
+    expect(judgeReplication({ ...following, replication: { ...replication, recovering: true } })).toEqual([]);
+    expect(judgeReplication(following)).toEqual(['db-1 is not in recovery although the cluster follows another one']);
+  });
+
   test.for<[WalReceiver, string]>([
     [{}, 'standby db-3 is not receiving (no WAL receiver)'],
     [{ status: 'waiting', timeline: 1 }, 'standby db-3 is not receiving (waiting)'],

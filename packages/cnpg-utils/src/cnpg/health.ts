@@ -11,14 +11,17 @@ import { crashLoops } from './pod-state.ts';
 import { psqlProblem } from './psql.ts';
 import { replicationFacts, walReceiver, type ReplicationFacts, type WalReceiver } from './replication.ts';
 import { serviceEndpoints, type ServiceEndpoint } from './services.ts';
+import { isReplicaCluster } from './replica-mode.ts';
 import type { Cluster } from './types.ts';
-import { probeWebhook } from './webhook.ts';
+import { probeWebhook } from './webhooks.ts';
 
 /** What the judgement of {@link clusterHealth} rests on. */
 export interface HealthFacts {
   phase: string;
   phaseReason: string;
   wantedInstances: number;
+  /** It is a replica cluster: its primary follows another cluster and is in recovery itself. @default false */
+  following?: boolean;
   readyInstances: number;
   currentPrimary?: string;
   targetPrimary?: string;
@@ -151,6 +154,7 @@ function factsOf(cluster: Cluster, pods: V1Pod[], readWriteEndpoints: ServiceEnd
     phase: status?.phase ?? '',
     phaseReason: status?.phaseReason ?? '',
     wantedInstances: cluster.spec.instances,
+    ...(isReplicaCluster(cluster) ? { following: true } : {}),
     readyInstances: status?.readyInstances ?? 0,
     ...(status?.currentPrimary === undefined ? {} : { currentPrimary: status.currentPrimary }),
     ...(status?.targetPrimary === undefined ? {} : { targetPrimary: status.targetPrimary }),
@@ -200,11 +204,17 @@ function judgeEndpoints({ readWriteEndpoints, instances, currentPrimary }: Healt
 }
 
 /** What is wrong by what the instances say about replication. Instances that did not answer are not judged. */
-export function judgeReplication({ replication, receivers = {}, instances, timeline }: HealthFacts): string[] {
+export function judgeReplication(facts: HealthFacts): string[] {
+  const { replication, receivers = {}, instances, timeline, following = false } = facts;
   if (replication === undefined) return [];
   const problems: string[] = [];
   const { askedAt, standbys } = replication;
-  if (replication.recovering) problems.push(`${askedAt} is in recovery although it is the current primary`);
+  if (replication.recovering && !following) {
+    problems.push(`${askedAt} is in recovery although it is the current primary`);
+  }
+  if (!replication.recovering && following) {
+    problems.push(`${askedAt} is not in recovery although the cluster follows another one`);
+  }
   if (timeline !== undefined && timeline !== replication.timeline) {
     problems.push(`${askedAt} is on timeline ${replication.timeline}, the status says ${timeline}`);
   }

@@ -12,7 +12,7 @@ import {
   waitForClusterReady,
   type ClusterWaitOptions,
 } from './cluster.ts';
-import { checkCluster } from './cluster-schema.ts';
+import { checkCluster } from './schemas.ts';
 import { annotations, conditions, labels } from './constants.ts';
 import type { Cluster } from './types.ts';
 

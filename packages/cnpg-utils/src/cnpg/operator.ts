@@ -7,7 +7,7 @@ import { waitFor } from '../wait.ts';
 import type { ClusterWaitOptions } from './cluster.ts';
 import { labels } from './constants.ts';
 import { crashLoops, isPodReady, isPodTerminating, podRestarts, podTrouble } from './pod-state.ts';
-import { probeWebhook } from './webhook.ts';
+import { probeWebhook } from './webhooks.ts';
 
 /** Where to look for the operator. */
 export interface OperatorOptions extends CallOptions {

@@ -3,7 +3,8 @@ import { FakeApiServer } from '../../test/support/fake-api-server.ts';
 import { firstState } from '../../test/support/first-state.ts';
 import { storeObject } from '../../test/support/stored-object.ts';
 import { KubeClient } from '../kube/client.ts';
-import { setReplicaMode, waitForDemotionToken } from './replica-mode.ts';
+import { buildCluster } from './cluster-spec.ts';
+import { isReplicaCluster, setReplicaMode, waitForDemotionToken } from './replica-mode.ts';
 
 let server: FakeApiServer;
 let kube: KubeClient;
@@ -14,6 +15,18 @@ beforeEach(async () => {
 afterEach(async () => {
   await kube.close();
   await server[Symbol.asyncDispose]();
+});
+
+test.for<[follows: boolean, replica: object | undefined]>([
+  [false, undefined],
+  [true, { enabled: true, source: 'a', primary: 'db' }],
+  [false, { enabled: false, source: 'a' }],
+  [true, { primary: 'a', source: 'a' }],
+  [false, { primary: 'db', source: 'a' }],
+  [true, { primary: 'db', self: 'here', source: 'db' }],
+])('whether a cluster follows another one: %s for %j', ([follows, replica]) => {
+  const { spec, ...rest } = buildCluster({ namespace: 'team', name: 'db' });
+  expect(isReplicaCluster({ ...rest, spec: { ...spec, replica } })).toBe(follows);
 });
 
 test('a cluster follows another, and hands over with a token', async () => {

@@ -3,7 +3,7 @@ import type { CallOptions, NamespacedName } from '../kube/refs.ts';
 import { timeouts } from '../timeouts.ts';
 import { waitFor } from '../wait.ts';
 import { clusterRef, describeCluster, getCluster, type ClusterWaitOptions } from './cluster.ts';
-import { checkCluster } from './cluster-schema.ts';
+import { checkCluster } from './schemas.ts';
 import type { Cluster } from './types.ts';
 
 /** How a cluster follows another one (`spec.replica`). */
@@ -18,6 +18,13 @@ export interface ReplicaMode {
   source?: string;
   /** What the demoted primary cluster wrote into `status.demotionToken`. */
   promotionToken?: string;
+}
+
+/** Whether a cluster follows another one, as the operator judges it. */
+export function isReplicaCluster({ metadata, spec }: Cluster): boolean {
+  const mode = spec['replica'] as ReplicaMode | undefined;
+  if (mode?.enabled !== undefined) return mode.enabled;
+  return mode?.primary !== undefined && mode.primary !== (mode.self ?? metadata?.name);
 }
 
 /**

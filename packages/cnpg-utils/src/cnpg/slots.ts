@@ -3,7 +3,7 @@ import type { CallOptions, NamespacedName } from '../kube/refs.ts';
 import { timeouts } from '../timeouts.ts';
 import { waitFor } from '../wait.ts';
 import { clusterRef, getCluster, type ClusterWaitOptions } from './cluster.ts';
-import { checkCluster } from './cluster-schema.ts';
+import { checkCluster } from './schemas.ts';
 import { names } from './constants.ts';
 import { listInstances } from './instances.ts';
 import { psqlProblem, psqlRows } from './psql.ts';

@@ -6,7 +6,7 @@ import { retry } from '../retry.ts';
 import { timeouts } from '../timeouts.ts';
 import { waitFor } from '../wait.ts';
 import { clusterRef, describeCluster, getCluster, type ClusterWaitOptions } from './cluster.ts';
-import { checkCluster } from './cluster-schema.ts';
+import { checkCluster } from './schemas.ts';
 import { conditions, PENDING_PRIMARY, phases } from './constants.ts';
 import { listInstances, type Instance } from './instances.ts';
 import { isPodTerminating } from './pod-state.ts';

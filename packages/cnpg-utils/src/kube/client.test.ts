@@ -3,13 +3,17 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { configMapList, FakeApiServer, reply, status } from '../../test/support/fake-api-server.ts';
 import { KubeClient } from './client.ts';
 import {
+  CnpgNotInstalledError,
   ConflictError,
   ForbiddenError,
   InvalidError,
+  KindNotFoundError,
   KubeconfigError,
   KubeError,
+  NoContextError,
   NotFoundError,
   TimeoutError,
+  UnauthorizedError,
   UnreachableError,
 } from './errors.ts';
 
@@ -77,7 +81,7 @@ describe('errors', () => {
 
   test.for([
     [400, InvalidError],
-    [401, ForbiddenError],
+    [401, UnauthorizedError],
     [403, ForbiddenError],
     [404, NotFoundError],
     [409, ConflictError],
@@ -105,6 +109,43 @@ describe('errors', () => {
       reply(response, 422, status(422, 'Invalid', 'Cluster is invalid', { causes }));
     };
     await expect(kube.get(ref)).rejects.toMatchObject({ causes: ['spec.instances: must be positive'] });
+  });
+
+  test('what RBAC forbids names the missing rule', async () => {
+    const user = 'system:serviceaccount:team:tests';
+    const refused = `pods is forbidden: User "${user}" cannot list resource "pods" in API group "" in the namespace "n"`;
+    server.handler = (_request, response) => reply(response, 403, status(403, 'Forbidden', refused));
+    const error: unknown = await kube.get(ref).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(ForbiddenError);
+    expect(error).not.toBeInstanceOf(UnauthorizedError);
+    expect(String(error)).toContain(
+      `Bind a Role in namespace n with the rule {apiGroups: [""], resources: ["pods"], verbs: ["list"]} to ${user}; ` +
+        `check with \`kubectl auth can-i list pods -n n --as=${user}\``,
+    );
+    const clusterWide =
+      'User "me" cannot patch resource "clusters/status" in API group "postgresql.cnpg.io" at the cluster scope';
+    server.handler = (_request, response) => reply(response, 403, status(403, 'Forbidden', clusterWide));
+    await expect(kube.get(ref)).rejects.toThrow('Bind a ClusterRole with the rule {apiGroups: ["postgresql.cnpg.io"]');
+  });
+
+  test('a refusal that is not RBAC’s gets no advice, unknown credentials get another one', async () => {
+    server.handler = (_request, response) => reply(response, 403, status(403, 'Forbidden', 'exceeded quota: small'));
+    await expect(kube.get(ref)).rejects.toThrow(/exceeded quota: small$/);
+    server.handler = (_request, response) => reply(response, 401, status(401, 'Unauthorized', 'Unauthorized'));
+    const error: unknown = await kube.get(ref).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(UnauthorizedError);
+    expect(String(error)).toContain("Renew the credentials of the kubeconfig's user");
+  });
+
+  test('a kind that the server does not know is told apart from an object that is not there', async () => {
+    server.handler = (_request, response) => {
+      response.writeHead(404, { 'content-type': 'text/plain' }).end('404 page not found\n');
+    };
+    const of = (apiVersion: string, kind: string) => ({ apiVersion, kind, namespace: 'n', name: 'a' });
+    await expect(kube.get(of('postgresql.cnpg.io/v1', 'Backup'))).rejects.toBeInstanceOf(KindNotFoundError);
+    await expect(kube.list(of('postgresql.cnpg.io/v1', 'Pooler'))).rejects.toThrow('not installed, or too old for it');
+    await expect(kube.find(of('postgresql.cnpg.io/v1', 'Cluster'))).rejects.toBeInstanceOf(CnpgNotInstalledError);
+    await expect(kube.find(of('postgresql.cnpg.io/v1', 'FailoverQuorum'))).resolves.toBeUndefined();
   });
 
   test('a reply that is no Status keeps its text', async () => {
@@ -322,7 +363,7 @@ describe('kubeconfig', () => {
 
   test('a kubeconfig without a current context says what to do', () => {
     const without = JSON.stringify({ ...(JSON.parse(server.kubeconfig) as object), 'current-context': undefined });
-    expect(() => KubeClient.fromString(without)).toThrow(KubeconfigError);
+    expect(() => KubeClient.fromString(without)).toThrow(NoContextError);
     expect(() => KubeClient.fromString(without)).toThrow('pass `context`; known are: x');
     expect(KubeClient.fromString(without, { context: 'x' }).server).toBe(server.url);
     expect(() => KubeClient.fromString('{')).toThrow(KubeconfigError);

@@ -17,7 +17,14 @@ import {
   type RequestContext,
 } from '@kubernetes/client-node';
 import { reviveDates } from './dates.ts';
-import { InvalidError, KubeconfigError, NotFoundError } from './errors.ts';
+import {
+  CnpgNotInstalledError,
+  InvalidError,
+  KindNotFoundError,
+  KubeconfigError,
+  NoContextError,
+  NotFoundError,
+} from './errors.ts';
 import { PooledKubeConfig } from './kube-config.ts';
 import { describeRef, type CallOptions, type CollectionRef, type ResourceRef } from './refs.ts';
 import { apiVersionPath, knownResourceName, type ResourceName } from './resource-names.ts';
@@ -136,7 +143,7 @@ export class KubeClient {
         wanted === undefined || wanted === ''
           ? 'it has no current context; set one with `kubectl config use-context`, or pass `context`'
           : `there is no context ${JSON.stringify(wanted)}`;
-      throw new KubeconfigError(`${what}: ${problem}; known are: ${known.join(', ') || 'none'}`);
+      throw new NoContextError(`${what}: ${problem}; known are: ${known.join(', ') || 'none'}`);
     }
     return new KubeClient(config);
   }
@@ -178,7 +185,7 @@ export class KubeClient {
   /** @throws NotFoundError and every other {@link KubeError} */
   async get<T extends KubernetesObject>(ref: ResourceRef, options: CallOptions = {}): Promise<T> {
     const path = await this.#path(ref, options);
-    return await this.#object<T>({ method: 'GET', path, what: `get ${describeRef(ref)}` }, options);
+    return await this.#object<T>(ref, { method: 'GET', path, what: `get ${describeRef(ref)}` }, options);
   }
 
   /** Like {@link get}, but undefined when there is no such object. */
@@ -212,7 +219,9 @@ export class KubeClient {
         limit: PAGE_SIZE,
         continue: continueToken,
       };
-      const page = await this.transport.json({ method: 'GET', path, query, what: `list ${describeRef(ref)}` }, options);
+      const page = await this.transport
+        .json({ method: 'GET', path, query, what: `list ${describeRef(ref)}` }, options)
+        .catch((error: unknown) => explainNotFound(error, ref));
       const { metadata, items: pageItems } = page as {
         metadata?: { continue?: string; resourceVersion?: string };
         items?: Record<string, unknown>[];
@@ -234,7 +243,7 @@ export class KubeClient {
     const ref = refOf(object, 'create');
     const path = await this.collectionPath(ref, options);
     const what = `create ${describeRef(ref)}`;
-    return await this.#object<T>({ method: 'POST', path, query: dryRun(options), body: object, what }, options);
+    return await this.#object<T>(ref, { method: 'POST', path, query: dryRun(options), body: object, what }, options);
   }
 
   /** Replaces the whole object. With `metadata.resourceVersion`: only if nobody changed it since it was read. */
@@ -242,7 +251,7 @@ export class KubeClient {
     const ref = refOf(object, 'replace');
     const path = await this.#path(ref, options);
     const what = `replace ${describeRef(ref)}`;
-    return await this.#object<T>({ method: 'PUT', path, query: dryRun(options), body: object, what }, options);
+    return await this.#object<T>(ref, { method: 'PUT', path, query: dryRun(options), body: object, what }, options);
   }
 
   /** Server-side apply: creates the object, or brings the fields that it names to the given values. */
@@ -258,7 +267,7 @@ export class KubeClient {
     const contentType = 'application/apply-patch+yaml';
     const body = { ...object, metadata };
     const what = `apply ${describeRef(ref)}`;
-    return await this.#object<T>({ method: 'PATCH', path, query, body, contentType, what }, options);
+    return await this.#object<T>(ref, { method: 'PATCH', path, query, body, contentType, what }, options);
   }
 
   /** Changes some fields. `patch` is a list of operations for type `json`, an object otherwise. */
@@ -268,7 +277,7 @@ export class KubeClient {
     const contentType = PATCH_TYPES[options.type ?? 'merge'];
     const what = `patch ${describeRef(ref)}`;
     const query = { ...dryRun(options), fieldManager: 'cnpg-chaos' };
-    return await this.#object<T>({ method: 'PATCH', path, query, body: patch, contentType, what }, options);
+    return await this.#object<T>(ref, { method: 'PATCH', path, query, body: patch, contentType, what }, options);
   }
 
   /**
@@ -355,7 +364,9 @@ export class KubeClient {
     this.#discovered.delete(ref.apiVersion);
     const foundNow = (await this.#discover(ref.apiVersion, options)).get(ref.kind);
     if (foundNow !== undefined) return foundNow;
-    throw new NotFoundError(`${this.server} knows no kind ${ref.kind} in ${ref.apiVersion}`, { reason: 'NoKindMatch' });
+    throw new KindNotFoundError(`${this.server} knows no kind ${ref.kind} in ${ref.apiVersion}`, {
+      reason: 'NoKindMatch',
+    });
   }
 
   async #discover(apiVersion: string, options: CallOptions): Promise<Map<string, ResourceName>> {
@@ -379,8 +390,9 @@ export class KubeClient {
     return names;
   }
 
-  async #object<T extends KubernetesObject>(call: KubeRequest, options: CallOptions): Promise<T> {
-    const object = (await this.transport.json(call, options)) as Record<string, unknown>;
+  async #object<T extends KubernetesObject>(ref: CollectionRef, call: KubeRequest, options: CallOptions): Promise<T> {
+    const reply = await this.transport.json(call, options).catch((error: unknown) => explainNotFound(error, ref));
+    const object = reply as Record<string, unknown>;
     const { apiVersion, kind } = object;
     if (typeof apiVersion === 'string' && typeof kind === 'string') reviveDates(apiVersion, kind, object);
     return object as T;
@@ -414,6 +426,16 @@ export class KubeClient {
       },
     );
   }
+}
+
+// For a path that it does not know the API server answers plain text, for an object that is not there a Status.
+function explainNotFound(error: unknown, ref: CollectionRef): never {
+  if (!(error instanceof NotFoundError) || error.reason !== undefined) throw error;
+  const unknown = `the API server does not know the kind ${ref.kind} of ${ref.apiVersion}`;
+  const details = { status: 404, cause: error };
+  if (!ref.apiVersion.startsWith('postgresql.cnpg.io/')) throw new KindNotFoundError(unknown, details);
+  if (ref.kind === 'Cluster') throw new CnpgNotInstalledError(`${unknown}: install CloudNativePG first`, details);
+  throw new KindNotFoundError(`${unknown}: CloudNativePG is not installed, or too old for it`, details);
 }
 
 function refOf(object: KubernetesObject, verb: string): ResourceRef {

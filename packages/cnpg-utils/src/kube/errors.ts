@@ -41,8 +41,23 @@ export class KubeError extends Error {
 
 /** 404: the object, or its kind, does not exist. */
 export class NotFoundError extends KubeError {
-  override readonly name = 'NotFoundError';
-  override readonly code = 'KUBE_NOT_FOUND';
+  override readonly name: string = 'NotFoundError';
+  override readonly code: string = 'KUBE_NOT_FOUND';
+}
+
+/** The API server does not know the kind. What brings it is not installed, or is older. */
+export class KindNotFoundError extends NotFoundError {
+  override readonly name = 'KindNotFoundError';
+  override readonly code = 'KUBE_KIND_NOT_FOUND';
+}
+
+/**
+ * The API server does not know the kind `Cluster`: CloudNativePG has to be installed first. No {@link NotFoundError}, since
+ * "there is no such cluster" would be the wrong thing to go on with.
+ */
+export class CnpgNotInstalledError extends KubeError {
+  override readonly name = 'CnpgNotInstalledError';
+  override readonly code = 'CNPG_NOT_INSTALLED';
 }
 
 /** 409: it exists already, somebody else changed it, or a precondition (UID) did not hold. See `reason`. */
@@ -51,16 +66,31 @@ export class ConflictError extends KubeError {
   override readonly code = 'KUBE_CONFLICT';
 }
 
-/** 401 or 403: not allowed. */
+/**
+ * 401 or 403: not allowed. Where it was RBAC that forbade it, the message says which rule is missing and how to ask for
+ * it; a webhook or a policy that refuses is a 403, too, and says so in its own words.
+ */
 export class ForbiddenError extends KubeError {
-  override readonly name = 'ForbiddenError';
-  override readonly code = 'KUBE_FORBIDDEN';
+  override readonly name: string = 'ForbiddenError';
+  override readonly code: string = 'KUBE_FORBIDDEN';
+}
+
+/** 401: the API server does not know who is asking. The credentials of the kubeconfig have expired or are wrong. */
+export class UnauthorizedError extends ForbiddenError {
+  override readonly name = 'UnauthorizedError';
+  override readonly code = 'KUBE_UNAUTHORIZED';
 }
 
 /** A kubeconfig cannot be read, is none, or names no cluster to talk to. Nothing was sent. */
 export class KubeconfigError extends KubeError {
-  override readonly name = 'KubeconfigError';
-  override readonly code = 'KUBE_CONFIG';
+  override readonly name: string = 'KubeconfigError';
+  override readonly code: string = 'KUBE_CONFIG';
+}
+
+/** A kubeconfig has no current context, or not the one that was asked for. Nothing was sent. */
+export class NoContextError extends KubeconfigError {
+  override readonly name = 'NoContextError';
+  override readonly code = 'KUBE_NO_CONTEXT';
 }
 
 /** Nothing can be created in a namespace that is being deleted. Wait until it is gone, or use another one. */
@@ -133,8 +163,12 @@ export function errorFromReply(what: string, status: number, body: string, retry
     case 422:
       return new InvalidError(message, details);
     case 401:
+      return new UnauthorizedError(
+        `${message}. Renew the credentials of the kubeconfig's user; \`kubectl auth whoami\` shows whether they work`,
+        details,
+      );
     case 403:
-      return new ForbiddenError(message, details);
+      return new ForbiddenError(`${message}${rbacAdvice(text)}`, details);
     case 404:
       return new NotFoundError(message, details);
     case 409:
@@ -144,6 +178,22 @@ export function errorFromReply(what: string, status: number, body: string, retry
     default:
       return new KubeError(message, details);
   }
+}
+
+// What the authorizer says, word for word: User "u" cannot list resource "pods" in API group "" in the namespace "n".
+const RBAC_REFUSAL =
+  /User "(?<user>[^"]*)" cannot (?<verb>\w+) resource "(?<resource>[^"]*)" in API group "(?<group>[^"]*)"(?<place> in the namespace "(?<namespace>[^"]*)")?/;
+
+function rbacAdvice(text: string): string {
+  const { user, verb, resource, group, namespace } = RBAC_REFUSAL.exec(text)?.groups ?? {};
+  if (user === undefined || verb === undefined || resource === undefined) return '';
+  const role = namespace === undefined ? 'ClusterRole' : `Role in namespace ${namespace}`;
+  const place = namespace === undefined ? '' : ` -n ${namespace}`;
+  const full = group === undefined || group === '' ? resource : `${resource}.${group}`;
+  return (
+    `. Bind a ${role} with the rule {apiGroups: [${JSON.stringify(group ?? '')}], resources: [${JSON.stringify(resource)}], ` +
+    `verbs: [${JSON.stringify(verb)}]} to ${user}; check with \`kubectl auth can-i ${verb} ${full}${place} --as=${user}\``
+  );
 }
 
 function parseStatus(body: string): V1Status | undefined {

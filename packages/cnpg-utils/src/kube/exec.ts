@@ -15,6 +15,7 @@ import {
   ExecTimeoutError,
 } from './exec-errors.ts';
 import { describeNetworkError } from './transport.ts';
+import { websocketUrl } from './websocket-url.ts';
 
 /** Where a command runs. */
 export interface ExecTarget {
@@ -268,14 +269,13 @@ class ExecCall {
 
 function execUrl(server: string, target: ExecTarget, command: readonly string[], stdin: boolean): string {
   const pod = `/api/v1/namespaces/${encodeURIComponent(target.namespace)}/pods/${encodeURIComponent(target.pod)}`;
-  const url = new URL(`${server}${pod}/exec`);
-  url.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:';
-  url.searchParams.set('stdout', 'true');
-  url.searchParams.set('stderr', 'true');
-  if (stdin) url.searchParams.set('stdin', 'true');
-  if (target.container !== undefined) url.searchParams.set('container', target.container);
-  for (const part of command) url.searchParams.append('command', part);
-  return url.href;
+  return websocketUrl(server, `${pod}/exec`, [
+    ['stdout', 'true'],
+    ['stderr', 'true'],
+    ...(stdin ? ([['stdin', 'true']] as const) : []),
+    ...(target.container === undefined ? [] : ([['container', target.container]] as const)),
+    ...command.map((part) => ['command', part] as const),
+  ]);
 }
 
 function exitCodeOf(status: V1Status): number | undefined {

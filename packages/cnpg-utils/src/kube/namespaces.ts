@@ -3,7 +3,7 @@ import type { KubernetesObject, V1Namespace, V1Pod } from '@kubernetes/client-no
 import { timeouts } from '../timeouts.ts';
 import { waitFor } from '../wait.ts';
 import type { KubeClient } from './client.ts';
-import { InvalidError, NamespaceTerminatingError, NotFoundError } from './errors.ts';
+import { CnpgNotInstalledError, InvalidError, NamespaceTerminatingError, NotFoundError } from './errors.ts';
 import { HOLD_FINALIZER, releaseObject, removeFinalizers } from './hold.ts';
 import type { CallOptions } from './refs.ts';
 
@@ -190,7 +190,7 @@ async function listIfKnown(
     return await kube.list(ref, options);
   } catch (error) {
     // A server without CloudNativePG, or with one that is too old for the kind.
-    if (error instanceof NotFoundError) return [];
+    if (error instanceof NotFoundError || error instanceof CnpgNotInstalledError) return [];
     throw error;
   }
 }

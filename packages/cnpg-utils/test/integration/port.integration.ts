@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
-  createCluster,
   currentPrimary,
   drainNode,
   evictPod,
@@ -9,7 +8,6 @@ import {
   failoverQuorum,
   failPod,
   fence,
-  findCluster,
   findPodByUid,
   getCluster,
   hibernate,
@@ -45,34 +43,11 @@ import {
   WaitTimeoutError,
   type Instance,
 } from '../../src/index.ts';
-import { anyImage, labClient, namespace } from './lab.ts';
+import { ensureSharedCluster, labClient, namespace, ref } from './lab.ts';
 
 const kube = labClient();
-const ref = { namespace, name: process.env['CNPG_UTILS_CLUSTER'] ?? 'port' };
 
-beforeAll(async () => {
-  await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
-  if ((await findCluster(kube, ref)) === undefined) {
-    const imageName = await anyImage(kube);
-    await createCluster(kube, {
-      apiVersion: 'postgresql.cnpg.io/v1',
-      kind: 'Cluster',
-      metadata: ref,
-      spec: {
-        instances: 3,
-        ...(imageName === undefined ? {} : { imageName }),
-        imagePullPolicy: 'IfNotPresent',
-        smartShutdownTimeout: 0,
-        stopDelay: 60,
-        switchoverDelay: 30,
-        storage: { size: '512Mi' },
-        walStorage: { size: '512Mi' },
-        postgresql: { synchronous: { method: 'any', number: 1, dataDurability: 'required', failoverQuorum: true } },
-      },
-    });
-  }
-  await waitForHealthy(kube, ref, { timeoutMs: 300_000 });
-}, 330_000);
+beforeAll(() => ensureSharedCluster(kube), 330_000);
 
 afterAll(async () => {
   await kube.close();

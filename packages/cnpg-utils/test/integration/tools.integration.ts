@@ -12,7 +12,6 @@ import {
   directoryIsEmpty,
   dumpCluster,
   fileExists,
-  findCluster,
   formatDump,
   holdVolume,
   InvalidError,
@@ -33,29 +32,11 @@ import {
   waitForPrimaryChange,
   type ClusterProfileName,
 } from '../../src/index.ts';
-import { anyImage, labClient, namespace } from './lab.ts';
+import { ensureSharedCluster, labClient, namespace, ref } from './lab.ts';
 
 const kube = labClient();
-const ref = { namespace, name: process.env['CNPG_UTILS_CLUSTER'] ?? 'port' };
 
-beforeAll(async () => {
-  await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
-  if ((await findCluster(kube, ref)) === undefined) {
-    const imageName = await anyImage(kube);
-    const settings = {
-      profile: 'sync',
-      ...(imageName === undefined ? {} : { imageName }),
-      imagePullPolicy: 'IfNotPresent',
-      stopDelay: 60,
-      smartShutdownTimeout: 0,
-      switchoverDelay: 30,
-      storage: { size: '512Mi' },
-      walStorage: { size: '512Mi' },
-    } as const;
-    await kube.create(buildCluster(ref, settings));
-  }
-  await waitForHealthy(kube, ref, { timeoutMs: 300_000 });
-}, 330_000);
+beforeAll(() => ensureSharedCluster(kube), 330_000);
 
 afterAll(async () => {
   await kube.close();

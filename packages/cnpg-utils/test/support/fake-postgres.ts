@@ -1,6 +1,6 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
-import type { TestCertificate } from './test-certificates.ts';
+import type { KeyPairPem } from '../../src/certificates.ts';
 
 /** How far the fake server goes with a client. */
 export type FakePostgresMode =
@@ -31,7 +31,7 @@ export class FakePostgres implements AsyncDisposable {
     this.port = (server.address() as AddressInfo).port;
   }
 
-  static async start(options: { tls?: TestCertificate } = {}): Promise<FakePostgres> {
+  static async start(options: { tls?: KeyPairPem } = {}): Promise<FakePostgres> {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const fake = new FakePostgres(server);
@@ -58,7 +58,7 @@ export class FakePostgres implements AsyncDisposable {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
-  #serve(socket: Socket, tls: TestCertificate | undefined): void {
+  #serve(socket: Socket, tls: KeyPairPem | undefined): void {
     this.#sockets.add(socket);
     socket.on('error', () => {});
     socket.on('close', () => this.#sockets.delete(socket));

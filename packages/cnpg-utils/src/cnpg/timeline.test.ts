@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { eventually } from '../../test/support/eventually.ts';
 import { FakeApiServer, reply, status } from '../../test/support/fake-api-server.ts';
 import { KubeClient } from '../kube/client.ts';
-import { describeTransition, recordCluster } from './cluster-timeline.ts';
+import { describeTransition, recordCluster } from './timeline.ts';
 
 let server: FakeApiServer;
 let kube: KubeClient;
@@ -45,7 +46,7 @@ function serve(lists: Record<string, object[]>) {
     } else reply(response, 200, { metadata: { resourceVersion: String(version) }, items: lists[kind] ?? [] });
   };
   return async (kind: string, type: string, object: object) => {
-    await vi.waitFor(() => {
+    await eventually(() => {
       if (watches[kind] === undefined) throw new Error(`nobody watches ${kind}`);
     });
     watches[kind]?.write(`${JSON.stringify({ type, object })}\n`);
@@ -56,7 +57,7 @@ test('a failover as a list of changes, each once', async () => {
   const tell = serve({ clusters: [cluster('db-1', 'db-1', 'healthy')], pods: [pod('db-1', 'u1', 'primary')] });
   await using timeline = recordCluster(kube, ref);
   await timeline.ready;
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(timeline.transitions).toHaveLength(7);
   });
   expect(timeline.transitions.every(({ from, late }) => from === undefined && !late)).toBe(true);
@@ -67,7 +68,7 @@ test('a failover as a list of changes, each once', async () => {
   await tell('pods', 'ADDED', pod('db-1', 'u2', 'replica'));
   await tell('leases', 'ADDED', { metadata: { name: 'db', resourceVersion: '99' }, spec: { holderIdentity: 'db-2' } });
   await tell('clusters', 'MODIFIED', cluster('db-2', 'db-2', 'Failing over'));
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(timeline.first(startMs, ({ what, to }) => what === 'currentPrimary' && to === 'db-2')).toBeDefined();
     expect(timeline.first(startMs, ({ what }) => what === 'leaseHolder')).toMatchObject({ to: 'db-2' });
     expect(timeline.first(startMs, ({ uid }) => uid === 'u2')).toBeDefined();

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { makeTestCertificate } from '../../test/support/test-certificates.ts';
-import { askInstance, instanceStatus, InstanceStatusError, parseInstanceStatus } from './instance-status.ts';
+import { askInstance, instanceStatus, InstanceStatusError, parseInstanceStatus } from './proxy.ts';
 
 let server: Server;
 let answer: { status: number; body: string } | undefined;

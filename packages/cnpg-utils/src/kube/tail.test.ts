@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { eventually } from '../../test/support/eventually.ts';
 import { FakeApiServer, reply, status } from '../../test/support/fake-api-server.ts';
 import { KubeClient } from './client.ts';
-import { tailLogs } from './log-tail.ts';
+import { tailLogs } from './tail.ts';
 
 let server: FakeApiServer;
 let kube: KubeClient;
@@ -60,7 +61,7 @@ class Stage {
   }
 
   async event(type: string, object: object): Promise<void> {
-    await vi.waitFor(() => {
+    await eventually(() => {
       if (this.#watch === undefined) throw new Error('nobody watches yet');
     });
     this.#pods = type === 'DELETED' ? [] : [object];
@@ -68,7 +69,7 @@ class Stage {
   }
 
   async stream(index: number) {
-    await vi.waitFor(() => {
+    await eventually(() => {
       if (this.streams.length <= index) throw new Error('nobody follows yet');
     });
     const stream = this.streams[index];
@@ -79,7 +80,7 @@ class Stage {
 
 const follow = () => tailLogs(kube, { namespace: 'team', labelSelector: 'cnpg.io/cluster=db' });
 const sees = async (tail: { lines: readonly { text: string }[] }, ...texts: string[]) => {
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(tail.lines.map(({ text }) => text)).toEqual(texts);
   });
 };
@@ -96,7 +97,7 @@ test('what a pod wrote stays when it is deleted, and its successor of the same n
   await stage.event('ADDED', pod('new', '7', 0, running));
   const second = await stage.stream(1);
   second.response.write(`${at(3)} hello\n`);
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(tail.lines.at(-1)).toEqual({
       pod: 'db-1',
       uid: 'new',
@@ -118,7 +119,7 @@ test('a name that another pod has by now is not read, even before the watch tell
   stage.now = pod('new', '7', 0, running);
   const asked = server.requests.length;
   first.response.destroy();
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(server.requests.slice(asked).map(({ path }) => path)).toContain('/api/v1/namespaces/team/pods/db-1');
   });
   await tail.close();
@@ -172,7 +173,7 @@ test('a container that waits is followed once it has started; lines beyond the l
   expect(stage.streams).toHaveLength(0);
   await stage.event('MODIFIED', pod('u', '6', 0, running));
   (await stage.stream(0)).response.write(`${at(1)} a\n${at(2)} b\n`);
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(seen).toEqual(['a', 'b']);
   });
   expect(tail.lines).toEqual([]);
@@ -185,7 +186,7 @@ test('a refused list is a problem, not silence', async () => {
   };
   await using tail = follow();
   await expect(tail.ready).rejects.toThrow('forbidden');
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(tail.problems).toEqual([expect.stringContaining('pods is forbidden')]);
   });
 });

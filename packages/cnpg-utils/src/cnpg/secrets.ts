@@ -2,7 +2,7 @@ import type { V1Secret } from '@kubernetes/client-node';
 import type { KubeClient } from '../kube/client.ts';
 import { KubeError } from '../kube/errors.ts';
 import type { CallOptions, NamespacedName } from '../kube/refs.ts';
-import { names } from './constants.ts';
+import { labels, names } from './constants.ts';
 import { serviceClusterIp } from './services.ts';
 
 /** User and password. */
@@ -71,4 +71,36 @@ export function secretText(secret: V1Secret, key: string): string {
     throw new KubeError(`Secret ${namespace ?? '?'}/${name ?? '?'} has no key ${key}; it has: ${keys}`);
   }
   return Buffer.from(value, 'base64').toString('utf8');
+}
+
+/**
+ * Stores a certificate authority of one's own where a cluster looks for it (`certificates.serverCASecret`,
+ * `certificates.clientCASecret`). A change of it reloads the cluster.
+ *
+ * @param authority made by `selfSignedCertificate({ authority: true })`; without its key the operator signs nothing with it,
+ * and the certificates of servers and replication have to be given, too
+ * @throws ConflictError when there is a Secret of that name
+ */
+export async function createCaSecret(
+  kube: KubeClient,
+  ref: NamespacedName,
+  authority: { cert: string; key?: string },
+  options: CallOptions = {},
+): Promise<void> {
+  const { cert, key } = authority;
+  const values = { 'ca.crt': cert, ...(key === undefined ? {} : { 'ca.key': key }) };
+  await createSecret(kube, ref, values, { ...options, labels: { [labels.reload]: 'true' } });
+}
+
+/** Creates a Secret from texts. @throws ConflictError when there is one of that name */
+export async function createSecret(
+  kube: KubeClient,
+  ref: NamespacedName,
+  values: Readonly<Record<string, string>>,
+  options: CallOptions & { labels?: Record<string, string> } = {},
+): Promise<void> {
+  const { labels: own, ...call } = options;
+  const metadata = { namespace: ref.namespace, name: ref.name, ...(own === undefined ? {} : { labels: own }) };
+  const secret = { apiVersion: 'v1', kind: 'Secret', metadata, stringData: { ...values } };
+  await kube.create<V1Secret>(secret, call);
 }

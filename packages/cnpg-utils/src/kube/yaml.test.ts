@@ -15,7 +15,7 @@ import {
   renderTemplate,
   UnknownVariableError,
   WrongKindError,
-} from './manifests.ts';
+} from './yaml.ts';
 
 const two = `
 # a comment

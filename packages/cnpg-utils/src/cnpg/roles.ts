@@ -2,6 +2,7 @@ import type { KubeClient } from '../kube/client.ts';
 import type { NamespacedName } from '../kube/refs.ts';
 import { getCluster } from './cluster.ts';
 import { names } from './constants.ts';
+import { primaryLease } from './lease.ts';
 import { listInstances, type Instance } from './instances.ts';
 import { psqlProblem, psqlRows } from './psql.ts';
 import { serviceEndpoints } from './services.ts';
@@ -14,12 +15,17 @@ export type RecoveryState =
   | { state: 'down'; why: string }
   | { state: 'unknown'; why: string };
 
-/** The five places in which a cluster says who its primary is. Undefined: this place names nobody. */
+/** The six places in which a cluster says who its primary is. Undefined: this place names nobody. */
 export interface PrimarySources {
   /** `status.currentPrimary`, written by the promoted instance. */
   currentPrimary?: string;
   /** `status.targetPrimary`, written by the operator; `pending` while undecided. */
   targetPrimary?: string;
+  /**
+   * Holder of the primary's Lease. Undefined: there is no Lease, as before CloudNativePG 1.30, and it is not asked. Null:
+   * there is one, and nobody holds it.
+   */
+  leaseHolder?: string | null;
   /** Instances labelled `cnpg.io/instanceRole=primary`, those being deleted left out. */
   labelled: string[];
   /** Instances behind the `-rw` service that get connections. An address of no instance is given as it is. */
@@ -30,7 +36,7 @@ export interface PrimarySources {
 
 /** Who is primary, by every source, at about one point in time. */
 export interface PrimaryTruth {
-  /** The primary, when all five sources name the same single instance. */
+  /** The primary, when all sources name the same single instance. */
   agreed?: string;
   sources: PrimarySources;
   /** Instances that take writes. More than one is a split brain. */
@@ -50,7 +56,7 @@ export interface PrimaryTruthOptions {
 }
 
 /**
- * Asks all five sources who the primary is. Never fails because an instance does not answer: that is an answer, too.
+ * Asks all six sources who the primary is. Never fails because an instance does not answer: that is an answer, too.
  *
  * Only instances whose pods exist are asked. After a forced deletion (grace period 0) the old primary may run on for a
  * moment without a pod, and nobody can ask it any more.
@@ -64,8 +70,9 @@ export async function primaryTruth(
 ): Promise<PrimaryTruth> {
   const fromMs = performance.now();
   const call = { timeoutMs: 10_000, ...(options.signal === undefined ? {} : { signal: options.signal }) };
-  const [cluster, instances, endpoints] = await Promise.all([
+  const [cluster, lease, instances, endpoints] = await Promise.all([
     getCluster(kube, ref, call),
+    primaryLease(kube, ref, call),
     listInstances(kube, ref, call),
     serviceEndpoints(kube, { namespace: ref.namespace, name: names.readWriteService(ref.name) }, call),
   ]);
@@ -75,6 +82,7 @@ export async function primaryTruth(
   const sources: PrimarySources = {
     ...(currentPrimary === undefined ? {} : { currentPrimary }),
     ...(targetPrimary === undefined ? {} : { targetPrimary }),
+    ...(lease === undefined ? {} : { leaseHolder: lease.holder ?? null }),
     labelled: instances.filter(({ isPrimary, pod }) => isPrimary && !pod.terminating).map(({ name }) => name),
     readWriteEndpoints: endpoints.filter(({ ready }) => ready).map(({ ip }) => byIp.get(ip) ?? ip),
     recovery,
@@ -90,6 +98,7 @@ export function judgeSources(sources: PrimarySources): Pick<PrimaryTruth, 'agree
   const claims: [source: string, claimed: string[]][] = [
     ['status.currentPrimary', sources.currentPrimary === undefined ? [] : [sources.currentPrimary]],
     ['status.targetPrimary', sources.targetPrimary === undefined ? [] : [sources.targetPrimary]],
+    ...leaseClaim(sources.leaseHolder),
     ['the pods labelled primary', sources.labelled],
     ['the -rw service', sources.readWriteEndpoints],
     ['pg_is_in_recovery()', writable],
@@ -111,6 +120,10 @@ export function judgeSources(sources: PrimarySources): Pick<PrimaryTruth, 'agree
     writable,
     disagreements,
   };
+}
+
+function leaseClaim(holder: string | null | undefined): [source: string, claimed: string[]][] {
+  return holder === undefined ? [] : [["the primary's lease", holder === null ? [] : [holder]]];
 }
 
 async function askInstances(

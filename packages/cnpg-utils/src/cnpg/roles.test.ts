@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
-import { judgeSources, type PrimarySources } from './role-truth.ts';
+import { judgeSources, type PrimarySources } from './roles.ts';
 
 const agreed: PrimarySources = {
   currentPrimary: 'db-1',
   targetPrimary: 'db-1',
+  leaseHolder: 'db-1',
   labelled: ['db-1'],
   readWriteEndpoints: ['db-1'],
   recovery: {
@@ -13,7 +14,7 @@ const agreed: PrimarySources = {
   },
 };
 
-test('five sources that name the same instance agree', () => {
+test('six sources that name the same instance agree', () => {
   expect(judgeSources(agreed)).toEqual({ agreed: 'db-1', writable: ['db-1'], disagreements: [] });
 });
 
@@ -28,6 +29,12 @@ test.for<[string, Partial<PrimarySources>, string]>([
     { targetPrimary: 'pending' },
     'status.targetPrimary names pending, status.currentPrimary names db-1',
   ],
+  [
+    'a lease that somebody else holds',
+    { leaseHolder: 'db-2' },
+    "the primary's lease names db-2, status.currentPrimary names db-1",
+  ],
+  ['a lease that nobody holds', { leaseHolder: null }, "the primary's lease names no primary"],
   ['no label', { labelled: [] }, 'the pods labelled primary names no primary'],
   ['two labels', { labelled: ['db-1', 'db-2'] }, 'the pods labelled primary names 2 primaries: db-1, db-2'],
   ['an empty service', { readWriteEndpoints: [] }, 'the -rw service names no primary'],
@@ -50,6 +57,11 @@ test.for<[string, Partial<PrimarySources>, string]>([
   const judged = judgeSources({ ...agreed, ...change });
   expect(judged.agreed).toBeUndefined();
   expect(judged.disagreements).toContain(sentence);
+});
+
+test('a cluster without a lease, as before 1.30, is not held to it', () => {
+  const { leaseHolder: _, ...older } = agreed;
+  expect(judgeSources(older)).toEqual({ agreed: 'db-1', writable: ['db-1'], disagreements: [] });
 });
 
 test('an instance that is down is no second primary', () => {

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FakeApiServer, reply, status } from '../../test/support/fake-api-server.ts';
+import { serveObjects } from '../../test/support/object-server.ts';
 import { KubeClient } from '../kube/client.ts';
 import { ForbiddenError, UnreachableError } from '../kube/errors.ts';
-import { probeWebhook, webhookAnswers } from './webhook.ts';
+import { probeWebhook, setWebhookNamespaceSelector, webhookAnswers, WebhookNotFoundError } from './webhooks.ts';
 
 let server: FakeApiServer;
 let kube: KubeClient;
@@ -54,8 +55,39 @@ test('an invalid Cluster that is accepted: there is no validating webhook', asyn
 });
 
 test('no CloudNativePG at all', async () => {
-  answer(404, 'NotFound', 'the server could not find the requested resource');
-  await expect(probeWebhook(kube)).resolves.toMatchObject({ answers: false });
+  server.handler = (_request, response) => {
+    response.writeHead(404, { 'content-type': 'text/plain' }).end('404 page not found\n');
+  };
+  const { answers, problem } = await probeWebhook(kube);
+  expect(answers).toBe(false);
+  expect(problem).toContain('install CloudNativePG first');
+});
+
+test('a namespace that is not there', async () => {
+  answer(404, 'NotFound', 'namespaces "team" not found');
+  await expect(probeWebhook(kube, { namespace: 'team' })).resolves.toMatchObject({
+    answers: false,
+    problem: expect.stringContaining('namespaces "team" not found') as string,
+  });
+});
+
+test('a webhook is restricted by its name, and given back what was there', async () => {
+  const webhooks = [{ name: 'mbackup.cnpg.io' }, { name: 'mcluster.cnpg.io', namespaceSelector: {} }];
+  const path =
+    '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/cnpg-mutating-webhook-configuration';
+  serveObjects(server, { [path]: { webhooks } as object });
+  const selector = { matchLabels: { team: 'a' } };
+  await expect(setWebhookNamespaceSelector(kube, 'mutating', selector)).resolves.toEqual({});
+  const patch = server.requests.at(-1);
+  expect(patch?.headers['content-type']).toBe('application/json-patch+json');
+  // Another order of the webhooks than the one that was read is refused by the server.
+  expect(JSON.parse(patch?.body ?? '')).toEqual([
+    { op: 'test', path: '/webhooks/1/name', value: 'mcluster.cnpg.io' },
+    { op: 'add', path: '/webhooks/1/namespaceSelector', value: selector },
+  ]);
+  const absent = await setWebhookNamespaceSelector(kube, 'validating', selector).catch((error: unknown) => error);
+  expect(absent).toBeInstanceOf(WebhookNotFoundError);
+  expect(String(absent)).toContain('vcluster.cnpg.io');
 });
 
 test('trouble that is not the webhook is an error, not an answer', async () => {

@@ -1,0 +1,69 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { FakeApiServer, reply } from '../../test/support/fake-api-server.ts';
+import { KubeClient } from '../kube/client.ts';
+import { buildCluster } from './cluster-spec.ts';
+import { archivingSettings, createObjectStoreSecret, objectStore, recoverySettings } from './objectstore.ts';
+
+const ref = { namespace: 'team', name: 'store' };
+
+let server: FakeApiServer;
+let kube: KubeClient;
+beforeEach(async () => {
+  server = await FakeApiServer.start();
+  kube = KubeClient.fromString(server.kubeconfig);
+});
+afterEach(async () => {
+  await kube.close();
+  await server[Symbol.asyncDispose]();
+});
+
+test('a store, its secret, a cluster that archives there and one that begins from there fit together', async () => {
+  server.handler = (request, response) => reply(response, 201, JSON.parse(request.body));
+  await createObjectStoreSecret(kube, { ...ref, name: 'keys' }, 'id', 'secret');
+  expect(JSON.parse(server.requests[0]?.body ?? '')).toMatchObject({
+    kind: 'Secret',
+    metadata: { name: 'keys' },
+    stringData: { ID: 'id', KEY: 'secret' },
+  });
+  const store = objectStore(ref, {
+    destinationPath: 's3://backups/',
+    endpointURL: 'https://store:9000',
+    endpointCA: { name: 'ca', key: 'ca.crt' },
+    credentials: 'keys',
+    retentionPolicy: '30d',
+    wal: { compression: 'gzip' },
+  });
+  expect(store).toEqual({
+    apiVersion: 'barmancloud.cnpg.io/v1',
+    kind: 'ObjectStore',
+    metadata: ref,
+    spec: {
+      retentionPolicy: '30d',
+      configuration: {
+        destinationPath: 's3://backups/',
+        endpointURL: 'https://store:9000',
+        endpointCA: { name: 'ca', key: 'ca.crt' },
+        s3Credentials: {
+          accessKeyId: { name: 'keys', key: 'ID' },
+          secretAccessKey: { name: 'keys', key: 'KEY' },
+        },
+        wal: { compression: 'gzip' },
+      },
+    },
+  });
+  expect(buildCluster({ name: 'db' }, archivingSettings('store')).spec['plugins']).toEqual([
+    { name: 'barman-cloud.cloudnative-pg.io', isWALArchiver: true, parameters: { barmanObjectName: 'store' } },
+  ]);
+  const target = { targetTime: '2026-01-02T03:04:05Z' };
+  const { spec } = buildCluster({ name: 'new' }, recoverySettings('store', 'db', { target }));
+  expect(spec.bootstrap).toEqual({ recovery: { source: 'db', recoveryTarget: target } });
+  expect(spec['externalClusters']).toEqual([
+    {
+      name: 'db',
+      plugin: {
+        name: 'barman-cloud.cloudnative-pg.io',
+        parameters: { barmanObjectName: 'store', serverName: 'db' },
+      },
+    },
+  ]);
+});

@@ -1,0 +1,298 @@
+import type { KubernetesObject, V1PersistentVolumeClaim } from '@kubernetes/client-node';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  BackupFailedError,
+  cordonNode,
+  createBackup,
+  createPooler,
+  createTestNamespace,
+  currentPrimary,
+  defaultStorageClass,
+  describeTransition,
+  expandVolume,
+  fence,
+  ForbiddenError,
+  getCluster,
+  InvalidError,
+  isNodeReachable,
+  listBackups,
+  listInstances,
+  listNodes,
+  listPoolerPods,
+  listReplicas,
+  listSnapshots,
+  listVolumes,
+  pausePooler,
+  primaryLease,
+  primaryTruth,
+  PsqlError,
+  psqlRows,
+  recordCluster,
+  replicaClusterSettings,
+  replicationFacts,
+  setReplicaMode,
+  SnapshotsNotInstalledError,
+  stealPrimaryLease,
+  storageClassExpands,
+  streamingSource,
+  taintNode,
+  uncordonAll,
+  unfence,
+  untaintNode,
+  waitFor,
+  waitForBackup,
+  waitForHealthy,
+  waitForPooler,
+  WaitTimeoutError,
+  type BackupRequest,
+} from '../../src/index.ts';
+import { ensureCluster, ensureSharedCluster, exclusive, labClient, namespace, ref } from './lab.ts';
+
+const kube = labClient();
+
+beforeAll(() => ensureSharedCluster(kube), 330_000);
+
+afterAll(async () => {
+  await kube.close();
+});
+
+test('all six sources name the same primary, the lease among them', async () => {
+  const primary = await currentPrimary(kube, ref);
+  const truth = await primaryTruth(kube, ref);
+  expect(truth.disagreements).toEqual([]);
+  expect(truth.agreed).toBe(primary.name);
+  expect(truth.sources.leaseHolder).toBe(primary.name);
+  expect(truth.writable).toEqual([primary.name]);
+});
+
+// CountReplicas of CloudNativePG's suite says 0 and no error for an instance that does not answer.
+test('an instance without PostgreSQL does not count 0 standbys: it is an error', async () => {
+  const [replica] = await listReplicas(kube, ref);
+  if (replica === undefined) throw new Error('a replica is needed');
+  await fence(kube, ref, replica.name);
+  try {
+    const stopped = await waitFor(
+      'the fenced instance to be down',
+      async () =>
+        await replicationFacts(kube, ref, replica).then(
+          () => undefined,
+          (error: unknown) => error,
+        ),
+      { timeoutMs: 60_000, intervalMs: 500 },
+    );
+    expect(stopped).toBeInstanceOf(PsqlError);
+    const primary = await currentPrimary(kube, ref);
+    await waitFor(
+      'one standby to be left',
+      async () => {
+        const { standbys } = await replicationFacts(kube, ref, primary);
+        return standbys.length === 1 ? true : undefined;
+      },
+      { timeoutMs: 60_000, intervalMs: 500 },
+    );
+  } finally {
+    await unfence(kube, ref, replica.name);
+  }
+  await waitForHealthy(kube, ref, { timeoutMs: 180_000 });
+}, 320_000);
+
+test('a stolen lease: the primary learns of it, and never two of them write', async () => {
+  await using timeline = recordCluster(kube, ref);
+  await timeline.ready;
+  const before = await currentPrimary(kube, ref);
+  const lease = await primaryLease(kube, ref);
+  const startMs = performance.now();
+  await stealPrimaryLease(kube, ref, 'somebody-else');
+  await expect(primaryLease(kube, ref)).resolves.toMatchObject({ transitions: (lease?.transitions ?? 0) + 1 });
+  const watched = await waitFor(
+    'an instance to hold the lease again',
+    async () => {
+      const { writable, sources } = await primaryTruth(kube, ref);
+      expect(writable.length).toBeLessThanOrEqual(1);
+      const { leaseHolder } = sources;
+      return leaseHolder !== 'somebody-else' && leaseHolder !== null ? leaseHolder : undefined;
+    },
+    { timeoutMs: 120_000, intervalMs: 500 },
+  );
+  await waitForHealthy(kube, ref, { timeoutMs: 240_000 });
+  const changes = timeline.transitions.filter(({ atMs }) => atMs >= startMs);
+  console.log(changes.map((change) => describeTransition(change, startMs)).join('\n'));
+  const after = await currentPrimary(kube, ref);
+  expect(after.name).toBe(watched);
+  // Whoever is primary now, the one of before has noticed: its PostgreSQL was started anew, or it is none any more.
+  const then = (await listInstances(kube, ref)).find(({ name }) => name === before.name);
+  expect(after.name !== before.name || (then?.pod.restarts ?? 0) > before.pod.restarts).toBe(true);
+}, 420_000);
+
+describe.skipIf(!exclusive)('nodes', () => {
+  const taint = { key: 'cnpg-utils-tests/taint', value: 'a', effect: 'PreferNoSchedule' } as const;
+
+  test('tainted and untainted, cordoned and uncordoned', async () => {
+    const nodes = await listNodes(kube);
+    expect(nodes.filter(isNodeReachable)).toHaveLength(nodes.length);
+    const { pod } = await currentPrimary(kube, ref);
+    // Not where a primary is: the operator would move it.
+    const node = nodes.map(({ metadata }) => metadata?.name ?? '').find((name) => name !== pod.node) ?? '';
+    const state = async () => (await listNodes(kube)).find(({ metadata }) => metadata?.name === node)?.spec;
+    await taintNode(kube, node, taint);
+    await taintNode(kube, node, { ...taint, value: 'b' });
+    expect((await state())?.taints?.filter(({ key }) => key === taint.key)).toMatchObject([{ value: 'b' }]);
+    await expect(untaintNode(kube, node, taint)).resolves.toBe(true);
+    await expect(untaintNode(kube, node, taint)).resolves.toBe(false);
+    expect((await state())?.taints ?? []).not.toContainEqual(expect.objectContaining({ key: taint.key }));
+    await cordonNode(kube, node);
+    expect((await state())?.unschedulable).toBe(true);
+    await expect(uncordonAll(kube)).resolves.toEqual([node]);
+    expect((await state())?.unschedulable).toBeUndefined();
+  });
+});
+
+describe('expanding a volume', () => {
+  test('is refused where the class cannot', async () => {
+    const [volume] = await listVolumes(kube, ref);
+    const storageClass = volume?.storageClass ?? (await defaultStorageClass(kube)) ?? '';
+    if (await storageClassExpands(kube, storageClass)) return;
+    const refused = expandVolume(kube, { namespace, name: volume?.name ?? '' }, '1Gi');
+    await expect(refused).rejects.toSatisfy(
+      (error) => error instanceof ForbiddenError || error instanceof InvalidError,
+    );
+    await expect(refused).rejects.toThrow('resize');
+  });
+
+  test('is asked for where the class can', async () => {
+    await using own = await createTestNamespace(kube, 'expand');
+    const storageClass = own.name;
+    const claim = { namespace: own.name, name: 'claim' };
+    const storage = { storage: '16Mi' };
+    await kube.create({
+      apiVersion: 'storage.k8s.io/v1',
+      kind: 'StorageClass',
+      metadata: { name: storageClass },
+      provisioner: 'kubernetes.io/no-provisioner',
+      allowVolumeExpansion: true,
+    } as object);
+    try {
+      await expect(storageClassExpands(kube, storageClass)).resolves.toBe(true);
+      await kube.create({
+        apiVersion: 'v1',
+        kind: 'PersistentVolume',
+        metadata: { name: storageClass },
+        spec: {
+          storageClassName: storageClass,
+          capacity: storage,
+          accessModes: ['ReadWriteOnce'],
+          hostPath: { path: `/tmp/${storageClass}` },
+          claimRef: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', ...claim },
+        },
+      } as object);
+      await kube.create({
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        metadata: claim,
+        spec: { storageClassName: storageClass, accessModes: ['ReadWriteOnce'], resources: { requests: storage } },
+      } as object);
+      const read = async () =>
+        await kube.get<V1PersistentVolumeClaim>({
+          apiVersion: 'v1',
+          kind: 'PersistentVolumeClaim',
+          ...claim,
+        });
+      await waitFor(
+        'the claim to be bound',
+        async () => ((await read()).status?.phase === 'Bound' ? true : undefined),
+        {
+          timeoutMs: 30_000,
+          intervalMs: 250,
+        },
+      );
+      await expandVolume(kube, claim, '32Mi');
+      expect((await read()).spec?.resources).toEqual({ requests: { storage: '32Mi' } });
+      await expect(expandVolume(kube, claim, '16Mi')).rejects.toBeInstanceOf(InvalidError);
+    } finally {
+      await kube.deleteIfExists({ apiVersion: 'v1', kind: 'PersistentVolume', name: storageClass });
+      await kube.deleteIfExists({ apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', name: storageClass });
+    }
+  }, 90_000);
+});
+
+test.for<[method: BackupRequest['method'], said: string]>([
+  ['barmanObjectStore', 'no backup section'],
+  [{ plugin: 'nobody.example.org' }, 'no plugin configured'],
+])('a backup that has nowhere to go fails at once and says why: %j', { timeout: 60_000 }, async ([method, said]) => {
+  const backup = { namespace, name: `backup-${Date.now()}` };
+  await createBackup(kube, backup, { cluster: ref.name, method, target: 'primary' });
+  try {
+    const names = (await listBackups(kube, { namespace, cluster: ref.name })).map(({ name }) => name);
+    expect(names).toContain(backup.name);
+    const error: unknown = await waitForBackup(kube, backup, { timeoutMs: 30_000 }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(BackupFailedError);
+    expect(String(error)).toContain(said);
+  } finally {
+    await kube.deleteIfExists({ apiVersion: 'postgresql.cnpg.io/v1', kind: 'Backup', ...backup });
+  }
+});
+
+test('where there are no volume snapshots, asking for one is refused, and their absence has its own error', async () => {
+  const there = await listSnapshots(kube, { namespace }).catch((error: unknown) => error);
+  if (Array.isArray(there)) return;
+  expect(there).toBeInstanceOf(SnapshotsNotInstalledError);
+  const request = { cluster: ref.name, method: 'volumeSnapshot' } as const;
+  await expect(createBackup(kube, { namespace, name: 'snapshot' }, request)).rejects.toThrow('VolumeSnapshot');
+});
+
+test('a pooler is made, held back and let go; while its image is missing the wait says so', async () => {
+  const pooler = { namespace, name: 'pooler' };
+  await createPooler(kube, pooler, { cluster: ref.name, instances: 2, poolMode: 'transaction' });
+  try {
+    const read = async () =>
+      await kube.get<KubernetesObject & { spec?: object }>({
+        apiVersion: 'postgresql.cnpg.io/v1',
+        kind: 'Pooler',
+        ...pooler,
+      });
+    await pausePooler(kube, pooler, true);
+    expect((await read()).spec).toMatchObject({
+      cluster: { name: ref.name },
+      type: 'rw',
+      instances: 2,
+      pgbouncer: { poolMode: 'transaction', paused: true },
+    });
+    await pausePooler(kube, pooler, false);
+    await waitFor('its pods', async () => ((await listPoolerPods(kube, pooler)).length === 2 ? true : undefined), {
+      timeoutMs: 30_000,
+    });
+    // They are no instances of the cluster.
+    expect(await listInstances(kube, ref)).toHaveLength(3);
+    const state: unknown = await waitForPooler(kube, pooler, { timeoutMs: 15_000 }).catch((error: unknown) => error);
+    if (state instanceof Error) {
+      console.log(state.message);
+      expect(state).toBeInstanceOf(WaitTimeoutError);
+      expect(state.message).toContain('0 of 2 ready, 2 there');
+    }
+    await expect(
+      createPooler(kube, { ...pooler, name: 'wrong' }, { cluster: ref.name, instances: -1 }),
+    ).rejects.toThrow('spec.instances');
+  } finally {
+    await kube.deleteIfExists({ apiVersion: 'postgresql.cnpg.io/v1', kind: 'Pooler', ...pooler });
+  }
+}, 90_000);
+
+test('a replica cluster follows, and takes writes once it is let go', async () => {
+  const copy = { namespace, name: 'copy' };
+  try {
+    await ensureCluster(kube, copy, { profile: 'single', ...replicaClusterSettings(streamingSource(ref.name)) });
+    const standby = await currentPrimary(kube, copy);
+    const pod = { namespace, name: standby.pod.name };
+    const recovering = async () =>
+      (await psqlRows<{ is: boolean }>(kube, pod, 'SELECT pg_is_in_recovery() AS is'))[0]?.is;
+    await expect(recovering()).resolves.toBe(true);
+    await setReplicaMode(kube, copy, { enabled: false, source: ref.name });
+    await waitFor('it to take writes', async () => ((await recovering()) === false ? true : undefined), {
+      timeoutMs: 90_000,
+    });
+    expect((await getCluster(kube, copy)).spec['replica']).toMatchObject({ enabled: false });
+    await expect(setReplicaMode(kube, copy, { enabled: true, source: 'nobody' })).rejects.toThrow('nobody');
+  } finally {
+    await kube.deleteIfExists({ apiVersion: 'postgresql.cnpg.io/v1', kind: 'Cluster', ...copy });
+  }
+}, 300_000);
