@@ -3,7 +3,6 @@ import type { RequestOptions } from 'node:https';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { V1Pod } from '@kubernetes/client-node';
 import { WebSocket } from 'ws';
-import { timeouts } from '../timeouts.ts';
 import type { KubeClient } from './client.ts';
 import { errorFromReply, UnreachableError } from './errors.ts';
 import type { CallOptions } from './refs.ts';
