@@ -12,7 +12,7 @@ async function said(...args: string[]): Promise<{ code: number; text: string }> 
 test('help tells every command', async () => {
   const { code, text } = await said('--help');
   expect(code).toBe(0);
-  for (const verb of ['up', 'status', 'down', 'kubeconfig', 'logs', 'exec', 'prune'])
+  for (const verb of ['up', 'status', 'down', 'kubeconfig', 'logs', 'exec', 'power', 'prune'])
     expect(text).toContain(`chaos-lab ${verb}`);
   expect(await said()).toEqual({ code: 2, text });
 });
@@ -25,6 +25,8 @@ test.each([
   [['logs', 'w9'], 'USAGE', "the lab has no node 'w9'"],
   [['logs', 'w1', '../x'], 'USAGE', "'../x' is no component name"],
   [['logs', 'w1', 'kubelet', '--lines', 'x'], 'USAGE', "--lines 'x' is no whole number"],
+  [['power'], 'USAGE', 'power needs a node: control-plane, w1, w2, w3'],
+  [['power', 'w1', 'dim'], 'USAGE', "'dim' is none of on, off, frozen"],
   [['up', '--name', 'A b'], 'INVALID_NAME', "lab name 'A b' is not valid"],
   [
     ['kubeconfig', '--name', 'no-such-lab'],

@@ -3,7 +3,8 @@ import { prune } from './prune.ts';
 import { down } from './down.ts';
 import { LabError } from './errors.ts';
 import { defaultLabName } from './lab-name.ts';
-import { attachToNode, kubeconfigPath, nodeLogs } from './node-commands.ts';
+import { attachToNode, kubeconfigPath, nodeLogs, nodeNames } from './node-commands.ts';
+import { nodePower, setNodePower } from './node-power.ts';
 import { formatElapsed, TerminalProgress } from './progress.ts';
 import { status } from './status.ts';
 import { up } from './up.ts';
@@ -16,6 +17,7 @@ const usage = `A local multi-node Kubernetes with CloudNativePG and Chaos Mesh t
   npx chaos-lab kubeconfig [--print]        path of its kubeconfig (or the text)
   npx chaos-lab logs <node> [component]     last lines of a component's log: kubelet, containerd, etcd, …
   npx chaos-lab exec <node> [-- command …]  run a command in a node (default: a shell)
+  npx chaos-lab power <node> [on|off|frozen]  how a node is, or cut its power, freeze it, put it on again
   npx chaos-lab prune [--all]               remove what the build cache no longer needs (--all: everything)
 
   --name <name>   name of the lab (default ${defaultLabName})
@@ -98,6 +100,15 @@ export async function chaosLab(argv: readonly string[], write: Write): Promise<n
       const [node, ...more] = rest;
       if (node === undefined) throw new LabError('USAGE', 'exec needs a node: control-plane, w1, w2 or w3');
       return attachToNode(node, [...more, ...command], { name });
+    }
+    case 'power': {
+      const [node, power, ...more] = rest;
+      if (node === undefined) throw new LabError('USAGE', `power needs a node: ${nodeNames().join(', ')}`);
+      none(verb, more);
+      if (power === undefined) write(`${await nodePower(node, { name })}\n`);
+      else if (power === 'on' || power === 'off' || power === 'frozen') await setNodePower(node, power, { name });
+      else throw new LabError('USAGE', `power: '${power}' is none of on, off, frozen`);
+      return 0;
     }
     case 'prune': {
       none(verb, rest);

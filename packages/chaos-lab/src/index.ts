@@ -1,7 +1,15 @@
 export { up } from './up.ts';
 export { down } from './down.ts';
 export { status, type LabState, type LabStatus } from './status.ts';
-export { attachToNode, execInNode, kubeconfigPath, nodeLogs, type NodeCommandOptions } from './node-commands.ts';
+export {
+  attachToNode,
+  execInNode,
+  kubeconfigPath,
+  nodeLogs,
+  nodeNames,
+  type NodeCommandOptions,
+} from './node-commands.ts';
+export { nodePower, pendingRestores, setNodePower, type NodePower, type NodePowerOptions } from './node-power.ts';
 export type { Lab, LabNode, LabOptions } from './lab.ts';
 export { LabError, type LabErrorCode } from './errors.ts';
 export { defaultLabName } from './lab-name.ts';

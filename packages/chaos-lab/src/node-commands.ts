@@ -72,7 +72,13 @@ export async function nodeLogs(
   );
 }
 
-function nodeNamed(node: string, name: string | undefined): TopologyNode {
+/** Names of the nodes that every lab has: `control-plane` and its workers. */
+export function nodeNames(): string[] {
+  return topologyOf(defaultLabName, 0).nodes.map((node) => node.name);
+}
+
+/** The node of this name. Throws {@link LabError} `USAGE` for an unknown one. */
+export function nodeNamed(node: string, name: string | undefined): TopologyNode {
   const topology = topologyOf(checkLabName(name ?? defaultLabName), 0); // names do not depend on the networks
   const found = topology.nodes.find((one) => one.name === node || one.container === node);
   if (!found) {

@@ -1,6 +1,7 @@
 import { chaosMeshEngine } from './chaos-mesh/chaos-mesh-engine.ts';
 import type { Engine, EngineName } from './engine.ts';
 import { kubernetesEngine } from './kubernetes/kubernetes-engine.ts';
+import { labEngine } from './lab/lab-engine.ts';
 
 /** All engines by name. */
 export type EngineRegistry = Readonly<Record<EngineName, Engine>>;
@@ -9,4 +10,5 @@ export type EngineRegistry = Readonly<Record<EngineName, Engine>>;
 export const defaultEngines: EngineRegistry = {
   kubernetes: kubernetesEngine,
   'chaos-mesh': chaosMeshEngine,
+  lab: labEngine,
 };

@@ -42,6 +42,18 @@ export function labControl(name: string): LabControl {
       const lab = await loadLab();
       return lab.execInNode(machine, argv, { name, signal });
     },
+    async machines() {
+      const lab = await loadLab();
+      return lab.nodeNames();
+    },
+    async power(machine, signal) {
+      const lab = await loadLab();
+      return lab.nodePower(machine, { name, signal });
+    },
+    async setPower(machine, power, options = {}) {
+      const lab = await loadLab();
+      await lab.setNodePower(machine, power, { name, ...options });
+    },
   };
 }
 

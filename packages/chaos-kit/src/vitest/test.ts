@@ -90,7 +90,8 @@ const faultFixtures = Object.fromEntries(
       ? [
           [
             name,
-            ({ chaos }: { chaos: Experiment }, use: (value: unknown) => Promise<void>) => use(bind(chaos, exported)),
+            ({ chaos }: { chaos: Experiment }, use: (value: unknown) => Promise<void>) =>
+              use(bind(chaos, exported as unknown as FaultFixture<OptionsSchema>)),
           ],
         ]
       : [],

@@ -35,8 +35,12 @@ const engine: Engine = {
   manualCommand: (entry) => `rm broken-${JSON.stringify(entry.data['id'])}`,
 };
 
-/** Both engines, in this process. */
-export const engines: EngineRegistry = { kubernetes: engine, 'chaos-mesh': { ...engine, name: 'chaos-mesh' } };
+/** All engines, in this process. */
+export const engines: EngineRegistry = {
+  kubernetes: engine,
+  'chaos-mesh': { ...engine, name: 'chaos-mesh' },
+  lab: { ...engine, name: 'lab' },
+};
 
 const target = { kind: 'pod', role: 'primary', namespace: 'in-process', name: 'p-1', uid: 'uid-1' } as const;
 
