@@ -12,7 +12,7 @@ describe('defineChaosConfig', () => {
   test('fills in the defaults', () => {
     const config = defineChaosConfig();
     expect(config).toMatchObject({ clusters: [], provider: 'auto', engine: 'auto', operatorNamespace: 'cnpg-system' });
-    expect(config.chaosMesh).toEqual({ namespace: 'chaos-mesh' });
+    expect(config.chaosMesh).toEqual({ namespace: 'chaos-mesh', allowIOChaos: false });
     expect(config.waits).toMatchObject({ effect: 30_000, recover: 300_000 });
   });
 

@@ -42,6 +42,8 @@ const schema = z.strictObject({
       namespace: z.string().min(1).default('chaos-mesh'),
       /** Namespace in which fault objects are created. Default: the namespace of the cluster under test. */
       faultNamespace: z.string().min(1).optional(),
+      /** Whether IOChaos may be used, which tampers with the open files of a running PostgreSQL. Default false. */
+      allowIOChaos: z.boolean({ error: () => 'true or false' }).default(false),
     })
     .prefault({}),
   /** After which a fault ends by itself, on the node or in the cluster, whoever is still alive then. Default 15 min; not scaled. */

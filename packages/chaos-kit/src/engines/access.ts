@@ -7,8 +7,11 @@ export interface NeededRight {
   readonly group: string;
   /** Plural, such as `pods`. */
   readonly resource: string;
+  /** Such as `exec`. */
+  readonly subresource?: string;
   readonly verb: string;
-  readonly namespace: string;
+  /** Missing for kinds that belong to no namespace. */
+  readonly namespace?: string;
 }
 
 interface AccessReview {
@@ -40,10 +43,13 @@ export async function missingRights(
 }
 
 /** What is missing, and a command that grants it. */
-export function describeRight({ group, resource, verb, namespace }: NeededRight): EngineProblem {
-  const kind = group === '' ? resource : `${resource}.${group}`;
+export function describeRight({ group, resource, subresource, verb, namespace }: NeededRight): EngineProblem {
+  const plural = group === '' ? resource : `${resource}.${group}`;
+  const kind = subresource === undefined ? plural : `${plural}/${subresource}`;
+  const scope = namespace === undefined ? '' : ` -n ${namespace}`;
+  const role = namespace === undefined ? 'clusterrole' : 'role';
   return {
-    missing: `no right to ${verb} ${kind} in namespace ${namespace}`,
-    remedy: `kubectl -n ${namespace} create role cnpg-chaos-${resource} --verb=${verb} --resource=${kind}, and bind it`,
+    missing: `no right to ${verb} ${kind} in ${namespace === undefined ? 'the cluster' : `namespace ${namespace}`}`,
+    remedy: `kubectl${scope} create ${role} cnpg-chaos-${resource} --verb=${verb} --resource=${kind}, and bind it`,
   };
 }

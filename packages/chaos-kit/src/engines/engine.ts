@@ -34,7 +34,12 @@ export interface EngineContext {
   readonly cluster: { readonly namespace: string; readonly name: string };
   /** Namespace of the CloudNativePG operator. */
   readonly operatorNamespace: string;
-  readonly chaosMesh: { readonly namespace: string; readonly faultNamespace?: string | undefined };
+  readonly chaosMesh: {
+    readonly namespace: string;
+    readonly faultNamespace?: string | undefined;
+    /** IOChaos may be used although it tampers with the open files of a running PostgreSQL. */
+    readonly allowIOChaos?: boolean | undefined;
+  };
   /** Power over the machines themselves; only where the provider has it. */
   readonly lab?: LabControl | undefined;
 }
@@ -51,6 +56,8 @@ export interface PlanContext extends EngineContext {
 export interface PlannedAction {
   /** In the order of the act; undone in reverse. Empty when there is nothing to undo. */
   readonly undo: readonly UndoStep[];
+  /** Own limit of the act in milliseconds, for what takes long by its nature. Default: the `act` wait of the configuration. */
+  readonly limitMs?: number;
   /** Breaks it. Resolves when the engine says that it is done; returns what is worth a line in the timeline. */
   act(signal: AbortSignal): Promise<{ readonly [key: string]: Json }>;
 }

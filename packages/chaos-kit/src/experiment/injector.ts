@@ -161,7 +161,9 @@ export class Injector {
     timeline.record(what, { fault: prepared.id, targets: prepared.targets.map((target) => ({ ...target })) });
     this.#active.add(live);
     live.markActing();
-    const acting = withLimit(what, config.waits.act, (limit) => planned.act(AbortSignal.any([limit, signal])));
+    const acting = withLimit(what, planned.limitMs ?? config.waits.act, (limit) =>
+      planned.act(AbortSignal.any([limit, signal])),
+    );
     this.#acting.add(acting);
     try {
       timeline.record(`${engine.name} says it is done`, { fault: prepared.id, ...(await acting) });

@@ -16,3 +16,10 @@ export interface Evidence extends Observation {
   /** The look before, when it was not yet seen; the truth lies in between. */
   readonly notBeforeMs: number;
 }
+
+/** One look at several things; seen when it is so with every one of them. */
+export async function allOf<T>(things: readonly T[], look: (thing: T) => Promise<Observation>): Promise<Observation> {
+  const looks = await Promise.all(things.map(look));
+  const data = Object.assign({}, ...looks.map((each) => each.data ?? {})) as { readonly [key: string]: Json };
+  return { seen: looks.every(({ seen }) => seen), what: looks.map(({ what }) => what).join('; '), data };
+}

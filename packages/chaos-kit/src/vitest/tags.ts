@@ -10,6 +10,7 @@ export const chaosTags: readonly ChaosTag[] = [
   { name: 'soak', description: 'runs for a long time or many times' },
   { name: 'control', description: 'proves that the framework itself can go red' },
   { name: 'mutation', description: 'a wrong configuration or a planted defect that must be found' },
+  { name: 'contract', description: 'every engine and fault against the same contract: seen, healed, nothing left' },
   { name: 'pod', description: 'kills or restarts pods' },
   { name: 'process', description: 'stops, kills or freezes processes inside a pod' },
   { name: 'network', description: 'partitions, delay, loss' },

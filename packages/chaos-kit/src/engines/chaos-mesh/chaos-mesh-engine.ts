@@ -1,7 +1,8 @@
 import { leftoverObjects } from './leftover-objects.ts';
-import { missingRights } from '../access.ts';
 import { EngineError } from '../engine-error.ts';
-import type { Engine, EngineContext, EngineProblem } from '../engine.ts';
+import type { Engine, EngineContext, EngineProblem, UndoEntry } from '../engine.ts';
+import { unmetNeeds } from './needs.ts';
+import { releasePod, releasePodKind } from './pod-level.ts';
 import { chaosObjectOf, removeChaos, removeChaosCommand, removeChaosKind } from './remove-chaos.ts';
 
 const controllerName = 'chaos-controller-manager';
@@ -12,14 +13,34 @@ export const chaosMeshEngine: Engine = {
   name: 'chaos-mesh',
   preflight: chaosMeshProblems,
   async undo(entry, { kube }, signal) {
-    if (entry.kind !== removeChaosKind) {
-      throw new EngineError('chaos-mesh', `does not know the undo "${entry.kind}" (entry ${entry.id})`);
+    if (entry.kind === removeChaosKind) return `${chaosObjectOf(entry)}: ${await removeChaos(kube, entry, signal)}`;
+    if (entry.kind === releasePodKind) {
+      const { kind, pod, source } = releaseOf(entry);
+      return releasePod(kube, kind, pod, source, signal);
     }
-    return `${chaosObjectOf(entry)}: ${await removeChaos(kube, entry, signal)}`;
+    throw new EngineError('chaos-mesh', `does not know the undo "${entry.kind}" (entry ${entry.id})`);
   },
   leftovers: leftoverObjects,
-  manualCommand: removeChaosCommand,
+  manualCommand(entry) {
+    if (entry.kind !== releasePodKind) return removeChaosCommand(entry);
+    const { kind, pod, source } = releaseOf(entry);
+    const name = `${kind.toLowerCase()}.chaos-mesh.org ${pod.name} -n ${pod.namespace}`;
+    return `kubectl edit ${name} # and remove everything whose source is ${source}`;
+  },
 };
+
+function releaseOf({ data }: UndoEntry): { kind: string; pod: { namespace: string; name: string }; source: string } {
+  const { kind, namespace, name, source } = data;
+  if (
+    typeof kind !== 'string' ||
+    typeof namespace !== 'string' ||
+    typeof name !== 'string' ||
+    typeof source !== 'string'
+  ) {
+    throw new EngineError('chaos-mesh', `undo data lacks kind, namespace, name or source: ${JSON.stringify(data)}`);
+  }
+  return { kind, pod: { namespace, name }, source };
+}
 
 interface Deployment {
   apiVersion: string;
@@ -29,7 +50,11 @@ interface Deployment {
   status?: { readyReplicas?: number };
 }
 
-async function chaosMeshProblems(context: EngineContext, signal: AbortSignal): Promise<readonly EngineProblem[]> {
+async function chaosMeshProblems(
+  context: EngineContext,
+  signal: AbortSignal,
+  needs: readonly string[],
+): Promise<readonly EngineProblem[]> {
   const { kube, chaosMesh } = context;
   const crd = await kube.find(
     { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', name: crdName },
@@ -48,12 +73,5 @@ async function chaosMeshProblems(context: EngineContext, signal: AbortSignal): P
     const missing = `Deployment ${chaosMesh.namespace}/${controllerName} has no ready replica`;
     return [{ missing, remedy: `kubectl -n ${chaosMesh.namespace} describe deployment ${controllerName}` }];
   }
-  const namespace = chaosMesh.faultNamespace ?? context.cluster.namespace;
-  const rights = ['create', 'get', 'patch', 'delete'].map((verb) => ({
-    group: 'chaos-mesh.org',
-    resource: 'podchaos',
-    verb,
-    namespace,
-  }));
-  return missingRights(kube, rights, signal);
+  return unmetNeeds(context, signal, needs.length === 0 ? ['PodChaos'] : needs);
 }

@@ -1,18 +1,24 @@
 import { NotFoundError } from '@cnpg-chaos/cnpg-utils';
 import { managedByLabels, runLabel } from '../../safety/labels.ts';
 import type { EngineContext, Leftover } from '../engine.ts';
-import { chaosMeshApiVersion, type ChaosObject } from './chaos-object.ts';
+import { chaosMeshApiVersion, type ChaosObject, faultKinds } from './chaos-object.ts';
+import { listPodLevel, podLevelKinds, releasePodStep, sourcesOf } from './pod-level.ts';
 import { removeChaosStep } from './remove-chaos.ts';
-
-/** Kinds of fault objects that the kit creates. */
-export const faultKinds = ['PodChaos', 'NetworkChaos', 'IOChaos', 'StressChaos', 'TimeChaos', 'DNSChaos'] as const;
 
 const labelSelector = Object.entries(managedByLabels)
   .map(([key, value]) => `${key}=${value}`)
   .join(',');
 
-/** Fault objects of the kit that are still there, by label. A kind whose CRD is not installed has none. */
+/**
+ * Fault objects of the kit that are still there, by label, those that only a finalizer keeps among them; and rules on pods
+ * whose fault object is gone. A kind whose CRD is not installed has none.
+ */
 export async function leftoverObjects(context: EngineContext, signal: AbortSignal): Promise<readonly Leftover[]> {
+  const [objects, rules] = await Promise.all([faultObjects(context, signal), orphanedRules(context, signal)]);
+  return [...objects, ...rules];
+}
+
+async function faultObjects(context: EngineContext, signal: AbortSignal): Promise<Leftover[]> {
   const { kube, chaosMesh, cluster } = context;
   const namespace = chaosMesh.faultNamespace ?? cluster.namespace;
   const found = await Promise.all(
@@ -23,8 +29,7 @@ export async function leftoverObjects(context: EngineContext, signal: AbortSigna
           if (error instanceof NotFoundError) return [];
           throw error;
         });
-      // items of a list carry neither kind nor version
-      return objects.map((object) => leftover({ ...object, kind }));
+      return objects.map(leftover);
     }),
   );
   return found.flat();
@@ -32,9 +37,36 @@ export async function leftoverObjects(context: EngineContext, signal: AbortSigna
 
 function leftover(object: ChaosObject): Leftover {
   const pods = (object.status?.experiment?.containerRecords ?? []).map(({ id }) => id.split('/').slice(0, 2).join('/'));
+  const { namespace, name, deletionTimestamp, finalizers = [] } = object.metadata;
+  const stuck = deletionTimestamp === undefined ? '' : `, deleted but kept by ${finalizers.join(', ')}`;
   return {
-    what: `${object.kind} ${object.metadata.namespace}/${object.metadata.name}`,
+    what: `${object.kind} ${namespace}/${name}${stuck}`,
     undo: removeChaosStep(object, [...new Set(pods)]),
     runId: object.metadata.labels?.[runLabel],
   };
+}
+
+async function orphanedRules(context: EngineContext, signal: AbortSignal): Promise<Leftover[]> {
+  const { kube, cluster } = context;
+  const found = await Promise.all(
+    Object.entries(podLevelKinds).map(async ([parentKind, kind]) => {
+      const objects = await listPodLevel(kube, kind, cluster.namespace, signal);
+      const sources = [...new Set(objects.flatMap(sourcesOf))];
+      const alive = new Set<string>();
+      for (const source of sources) {
+        const [namespace = '', name = ''] = source.split('/');
+        const ref = { apiVersion: chaosMeshApiVersion, kind: parentKind, namespace, name };
+        if ((await kube.find(ref, { signal })) !== undefined) alive.add(source);
+      }
+      return objects.flatMap((object) =>
+        sourcesOf(object)
+          .filter((source) => !alive.has(source))
+          .map((source) => ({
+            what: `${kind} ${object.metadata.namespace}/${object.metadata.name} has rules of ${source}, which is gone`,
+            undo: releasePodStep(kind, object.metadata, source),
+          })),
+      );
+    }),
+  );
+  return found.flat();
 }

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isTransientKubeError, type KubeClient, NotFoundError, type ResourceRef } from '@cnpg-chaos/cnpg-utils';
+import { type KubeClient, NotFoundError, type ResourceRef } from '@cnpg-chaos/cnpg-utils';
 import { EngineError } from '../engine-error.ts';
 import type { UndoEntry, UndoStep } from '../engine.ts';
+import { retryTransient } from '../retry-transient.ts';
 import { chaosMeshApiVersion, type ChaosObject } from './chaos-object.ts';
+import { podLevelKinds, releasePod } from './pod-level.ts';
 
 /** Name of the undo that removes a fault object. */
 export const removeChaosKind = 'remove-chaos';
@@ -15,16 +17,11 @@ export interface LadderWaits {
   readonly forceMs: number;
   /** After the finalizers were patched away: the API server removes the object. @default 5000 */
   readonly patchMs: number;
+  /** After the rules were taken off a pod's list: the controller puts the rest into the pod. @default 5000 */
+  readonly settleMs: number;
 }
 
-const defaultWaits: LadderWaits = { deleteMs: 15_000, forceMs: 5_000, patchMs: 5_000 };
-
-// what the controller writes per pod; left behind when its parent's finalizer is patched away
-const podLevelKind: Readonly<Record<string, string>> = {
-  NetworkChaos: 'PodNetworkChaos',
-  IOChaos: 'PodIOChaos',
-  HTTPChaos: 'PodHttpChaos',
-};
+const defaultWaits: LadderWaits = { deleteMs: 15_000, forceMs: 5_000, patchMs: 5_000, settleMs: 5_000 };
 
 /**
  * The undo of a fault object, as data.
@@ -40,9 +37,9 @@ export function removeChaosStep(object: ChaosObject, pods: readonly string[]): U
 export type Rung = 'was not there' | 'deleted' | 'forced' | 'finalizers patched away';
 
 /**
- * Removes a fault object for good: delete, then the controller's forced annotation, then patching the finalizers away
- * and deleting the pod-level objects. The last rung is needed where applying keeps failing: the controller reads the
- * annotation only after the records, and never gets there.
+ * Removes a fault object for good: delete, then the controller's forced annotation, then patching the finalizers away.
+ * The last rung is needed where applying keeps failing: the controller reads the annotation only after the records, and
+ * never gets there. Whichever rung ended it, the object's rules are then taken off the pods.
  *
  * @returns the rung that ended it
  * @throws EngineError when the object is still there after the last rung.
@@ -54,6 +51,29 @@ export async function removeChaos(
   waits: LadderWaits = defaultWaits,
 ): Promise<Rung> {
   const { ref, pods } = parse(entry);
+  const rung = await climb(kube, ref, waits, signal);
+  const podKind = podLevelKinds[ref.kind];
+  if (podKind !== undefined) {
+    const source = `${ref.namespace}/${ref.name}`;
+    await Promise.all(
+      pods.map((pod) => {
+        const [namespace = ref.namespace, name = ''] = pod.split('/');
+        return retryTransient(
+          () => releasePod(kube, podKind, { namespace, name }, source, signal, waits.settleMs),
+          signal,
+        );
+      }),
+    );
+  }
+  return rung;
+}
+
+async function climb(
+  kube: KubeClient,
+  ref: ResourceRef & { namespace: string },
+  waits: LadderWaits,
+  signal: AbortSignal,
+): Promise<Rung> {
   if (!(await retryTransient(() => kube.deleteIfExists(ref, { propagationPolicy: 'Background', signal }), signal))) {
     return 'was not there';
   }
@@ -61,13 +81,6 @@ export async function removeChaos(
   await patchIfThere(kube, ref, { metadata: { annotations: { [forcedAnnotation]: 'forced' } } }, signal);
   if (await gone(kube, ref, waits.forceMs, signal)) return 'forced';
   await patchIfThere(kube, ref, { metadata: { finalizers: [] } }, signal);
-  const podKind = podLevelKind[ref.kind];
-  if (podKind !== undefined) {
-    for (const pod of pods) {
-      const [namespace = ref.namespace, name = ''] = pod.split('/');
-      await kube.deleteIfExists({ apiVersion: chaosMeshApiVersion, kind: podKind, namespace, name }, { signal });
-    }
-  }
   if (await gone(kube, ref, waits.patchMs, signal)) return 'finalizers patched away';
   throw new EngineError(
     'chaos-mesh',
@@ -114,17 +127,5 @@ async function patchIfThere(kube: KubeClient, ref: ResourceRef, patch: object, s
     await retryTransient(() => kube.patch(ref, patch, { type: 'merge', signal }), signal);
   } catch (error) {
     if (!(error instanceof NotFoundError)) throw error;
-  }
-}
-
-// the API server may itself be what was broken; the caller's signal bounds this
-async function retryTransient<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  for (;;) {
-    try {
-      return await call();
-    } catch (error) {
-      if (!isTransientKubeError(error)) throw error;
-      await sleep(500, undefined, { signal });
-    }
   }
 }

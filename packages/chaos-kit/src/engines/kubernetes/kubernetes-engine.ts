@@ -1,16 +1,48 @@
 import { missingRights } from '../access.ts';
 import { EngineError } from '../engine-error.ts';
-import type { Engine } from '../engine.ts';
+import type { Engine, EngineContext, UndoEntry } from '../engine.ts';
+import { endFaultSessions, endSessionsCommand, endSessionsKind } from './exhaust-connections.ts';
+import { leftoverSessions } from './leftover-sessions.ts';
+import { leftoverEdits, revertEdit, revertEditCommand, revertEditKind } from './object-edit.ts';
+import { resumeReplay, resumeReplayCommand, resumeReplayKind } from './pause-replay.ts';
+import { parseRight } from './rights.ts';
 
-/** The engine that needs nothing but the Kubernetes API. */
+interface Undo {
+  carryOut(kube: EngineContext['kube'], entry: UndoEntry, signal: AbortSignal): Promise<string>;
+  command(entry: UndoEntry): string;
+}
+
+const undos: Readonly<Record<string, Undo>> = {
+  [revertEditKind]: { carryOut: revertEdit, command: revertEditCommand },
+  [endSessionsKind]: { carryOut: endFaultSessions, command: endSessionsCommand },
+  [resumeReplayKind]: { carryOut: resumeReplay, command: resumeReplayCommand },
+};
+
+/** The engine that needs nothing but the Kubernetes API. Its needs are rights; see `parseRight`. */
 export const kubernetesEngine: Engine = {
   name: 'kubernetes',
-  preflight: ({ kube, cluster }, signal) =>
-    missingRights(kube, [{ group: '', resource: 'pods', verb: 'delete', namespace: cluster.namespace }], signal),
-  undo(entry) {
-    throw new EngineError('kubernetes', `does not know the undo "${entry.kind}" (entry ${entry.id})`);
+  preflight(context, signal, needs) {
+    const rights = ['delete pods', ...needs].map((need) => parseRight(need, context));
+    return missingRights(context.kube, rights, signal);
   },
-  // deleting a pod leaves nothing behind
-  leftovers: () => Promise.resolve([]),
-  manualCommand: (entry) => `# undo "${entry.kind}" by hand: ${JSON.stringify(entry.data)}`,
+  async undo(entry, { kube }, signal) {
+    return undoOf(entry).carryOut(kube, entry, signal);
+  },
+  manualCommand: (entry) => undoOf(entry).command(entry),
+  async leftovers(context, signal) {
+    const found = await Promise.all([leftoverEdits(context, signal), leftoverSessions(context, signal)]);
+    return found.flat();
+  },
 };
+
+function undoOf(entry: UndoEntry): Undo {
+  const undo = undos[entry.kind];
+  if (undo === undefined) {
+    const known = Object.keys(undos).join(', ');
+    throw new EngineError(
+      'kubernetes',
+      `does not know the undo "${entry.kind}" (entry ${entry.id}); it knows ${known}`,
+    );
+  }
+  return undo;
+}

@@ -1,0 +1,121 @@
+import {
+  appCredentials,
+  connect,
+  ConnectError,
+  destroyClient,
+  type KubeClient,
+  listInstances,
+} from '@cnpg-chaos/cnpg-utils';
+import { EngineError } from '../engine-error.ts';
+import type { Action, EngineContext, UndoEntry } from '../engine.ts';
+import { retryTransient } from '../retry-transient.ts';
+import { endSessions, faultSession } from './fault-session.ts';
+
+/** Name of the undo that ends the sessions of a fault. */
+export const endSessionsKind = 'end-sessions';
+
+// PostgreSQL takes a few milliseconds to start a backend; more at once only queue up
+const atOnce = 8;
+// more than any server should be asked to serve; keeps a wrong max_connections from eating the runner
+const mostSessions = 5_000;
+
+type Client = Awaited<ReturnType<typeof connect>>;
+
+// Held by the process that opened them: they end with it at the latest.
+const held = new Map<string, Client[]>();
+
+/**
+ * Opens sessions as the application, through the `-rw` Service, until the server refuses more. They are idle, and the
+ * server ends them by itself at the time to live (`idle_session_timeout`, PostgreSQL 14). They also end when the process
+ * that opened them does.
+ */
+export function exhaustConnections(): Action {
+  return {
+    summary: 'open sessions until max_connections',
+    plan({ kube, cluster, faultId, ttlMs }) {
+      const application = faultSession(faultId);
+      return {
+        undo: [{ kind: endSessionsKind, data: { namespace: cluster.namespace, cluster: cluster.name, application } }],
+        async act(signal) {
+          const { user, password, database, ca, host, port } = await appCredentials(kube, cluster, { signal });
+          const open = () =>
+            connect({
+              user,
+              password,
+              database,
+              ca,
+              host,
+              port,
+              signal,
+              applicationName: application,
+              settings: { idle_session_timeout: String(ttlMs) },
+            });
+          return { sessions: await openUntilRefused(application, open, signal) };
+        },
+      };
+    },
+  };
+}
+
+async function openUntilRefused(
+  application: string,
+  open: () => Promise<Client>,
+  signal: AbortSignal,
+): Promise<number> {
+  const clients: Client[] = [];
+  held.set(application, clients);
+  let full = false;
+  const worker = async () => {
+    while (!full && clients.length < mostSessions) {
+      signal.throwIfAborted();
+      try {
+        clients.push(await open());
+      } catch (error) {
+        if (!(error instanceof ConnectError) || error.failure !== 'too-many-connections') throw error;
+        full = true;
+      }
+    }
+  };
+  const results = await Promise.allSettled(Array.from({ length: atOnce }, worker));
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+  if (!full) throw new EngineError('kubernetes', `the server took ${clients.length} sessions and refused none`);
+  return clients.length;
+}
+
+/** Ends the sessions of a fault, those of this process at once, others on whichever instance they are. */
+export async function endFaultSessions(
+  kube: KubeClient,
+  entry: Pick<UndoEntry, 'data'>,
+  signal: AbortSignal,
+): Promise<string> {
+  const { namespace, cluster, application } = parse(entry);
+  const own = held.get(application) ?? [];
+  held.delete(application);
+  for (const client of own) destroyClient(client);
+  const instances = await retryTransient(() => listInstances(kube, { namespace, name: cluster }, { signal }), signal);
+  let ended = 0;
+  for (const { pod } of instances.filter((instance) => instance.pod.ready)) {
+    ended += await retryTransient(() => endSessions(kube, { namespace, name: pod.name }, application, signal), signal);
+  }
+  return `${own.length} sessions closed, ${ended} more ended on the server`;
+}
+
+/** What a person would type. */
+export function endSessionsCommand(entry: Pick<UndoEntry, 'data'>): string {
+  const { namespace, cluster, application } = parse(entry);
+  const sql = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '${application}'`;
+  return `kubectl cnpg -n ${namespace} psql ${cluster} -- -c "${sql}"`;
+}
+
+/** The undo of sessions that are found without a journal. */
+export function endSessionsStep({ cluster }: Pick<EngineContext, 'cluster'>, application: string) {
+  return { kind: endSessionsKind, data: { namespace: cluster.namespace, cluster: cluster.name, application } };
+}
+
+function parse({ data }: Pick<UndoEntry, 'data'>): { namespace: string; cluster: string; application: string } {
+  const { namespace, cluster, application } = data;
+  if (typeof namespace !== 'string' || typeof cluster !== 'string' || typeof application !== 'string') {
+    throw new EngineError('kubernetes', `undo data lacks namespace, cluster or application: ${JSON.stringify(data)}`);
+  }
+  return { namespace, cluster, application };
+}

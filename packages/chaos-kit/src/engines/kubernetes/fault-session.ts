@@ -1,0 +1,49 @@
+import { listInstances, type KubeClient, psqlRows } from '@cnpg-chaos/cnpg-utils';
+
+/** Start of `application_name` of every session that belongs to a fault; the end is the fault's id. */
+export const faultSessionPrefix = 'cnpg-chaos-fault/';
+
+/** `application_name` of the sessions of a fault. */
+export function faultSession(faultId: string): string {
+  return `${faultSessionPrefix}${faultId}`;
+}
+
+/** A text as an SQL literal. */
+export function sqlText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** Ends the sessions of that name on one instance. Returns how many there were. */
+export async function endSessions(
+  kube: KubeClient,
+  pod: { namespace: string; name: string },
+  application: string,
+  signal: AbortSignal,
+): Promise<number> {
+  const sql = `SELECT count(pg_terminate_backend(pid))::int AS ended FROM pg_stat_activity WHERE application_name = ${sqlText(application)}`;
+  const [row] = await psqlRows<{ ended: number }>(kube, pod, sql, { signal });
+  return row?.ended ?? 0;
+}
+
+/**
+ * Asks every instance that is ready. One that is not ready is left out: a PostgreSQL that does not run has no sessions,
+ * and forgets that its replay was paused.
+ *
+ * @throws when one that is ready cannot be asked
+ */
+export async function askReadyInstances<Row>(
+  kube: KubeClient,
+  cluster: { readonly namespace: string; readonly name: string },
+  sql: string,
+  signal: AbortSignal,
+): Promise<{ instance: string; uid: string; rows: Row[] }[]> {
+  const instances = await listInstances(kube, cluster, { signal });
+  const ready = instances.filter(({ pod }) => pod.ready && !pod.terminating);
+  return Promise.all(
+    ready.map(async ({ name, pod }) => ({
+      instance: name,
+      uid: pod.uid,
+      rows: await psqlRows<Row>(kube, { namespace: cluster.namespace, name: pod.name }, sql, { signal }),
+    })),
+  );
+}

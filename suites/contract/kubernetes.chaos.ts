@@ -1,0 +1,87 @@
+import {
+  connectionsExhausted,
+  fencing,
+  instanceKilled,
+  nodeDrained,
+  operatorDown,
+  replayPaused,
+  switchover,
+  volumeDeleted,
+} from '@cnpg-chaos/chaos-kit';
+import { contract, primaryName, replicaName, row } from './contract.ts';
+import { instanceProbe, replayProbe, standbysProbe, webhookProbe, writeProbe } from './probes.ts';
+
+contract('kubernetes', [
+  row({
+    fault: instanceKilled,
+    options: { target: 'primary' },
+    probe: async (cluster) => instanceProbe(cluster, await primaryName(cluster)),
+    effect: { before: 'fails', fresh: 'fails' },
+  }),
+  row({
+    fault: instanceKilled,
+    options: { target: { replica: 0 }, by: 'eviction', gracePeriodSeconds: 1 },
+    probe: async (cluster) => instanceProbe(cluster, await replicaName(cluster, 0)),
+    effect: { before: 'fails', fresh: 'fails' },
+  }),
+  row({
+    fault: operatorDown,
+    options: { mode: 'scale' },
+    probe: webhookProbe,
+    effect: { before: 'fails', fresh: 'fails' },
+  }),
+  row({
+    fault: operatorDown,
+    options: { mode: 'kill' },
+    probe: webhookProbe,
+    effect: { before: 'fails', fresh: 'fails' },
+  }),
+  row({
+    fault: switchover,
+    options: { to: { replica: 0 } },
+    probe: writeProbe,
+    effect: { before: 'fails', fresh: 'fails' },
+  }),
+  row({
+    fault: fencing,
+    options: { target: { replica: 0 } },
+    probe: async (cluster) => instanceProbe(cluster, await replicaName(cluster, 0)),
+    effect: { before: 'fails', fresh: 'fails' },
+  }),
+  row({
+    fault: fencing,
+    options: { target: 'primary' },
+    probe: writeProbe,
+    effect: { before: 'fails', fresh: 'fails' },
+  }),
+  row({
+    fault: connectionsExhausted,
+    options: {},
+    probe: writeProbe,
+    effect: { before: 'works', fresh: 'fails' },
+  }),
+  row({
+    fault: replayPaused,
+    options: { target: { replica: 0 } },
+    probe: async (cluster) => replayProbe(cluster, await replicaName(cluster, 0)),
+    effect: { before: 'fails', fresh: 'fails' },
+  }),
+  row({
+    fault: nodeDrained,
+    options: { node: { nodeOf: { replica: 1 } } },
+    probe: async (cluster) => instanceProbe(cluster, await replicaName(cluster, 1)),
+    effect: { before: 'fails', fresh: 'fails' },
+  }),
+  row({
+    fault: nodeDrained,
+    options: { node: { nodeOf: 'primary' } },
+    probe: async (cluster) => instanceProbe(cluster, await primaryName(cluster)),
+    effect: { before: 'fails', fresh: 'fails' },
+  }),
+  row({
+    fault: volumeDeleted,
+    options: { target: { replica: 1 } },
+    probe: (cluster) => standbysProbe(cluster, 2),
+    effect: { before: 'fails', fresh: 'fails' },
+  }),
+]);
