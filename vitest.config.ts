@@ -23,6 +23,8 @@ export default defineConfig({
           include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'scripts/**/*.test.ts'],
           // One process for many files: loading the Kubernetes client again for each costs a third of the time.
           isolate: false,
+          // Many run vitest or a command in a process of its own; a machine that is busy takes its time.
+          testTimeout: 60_000,
           maxWorkers: 3,
           sequence: { groupOrder: 0 },
         },

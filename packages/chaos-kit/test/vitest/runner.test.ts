@@ -4,12 +4,12 @@ import { describe, expect, test } from 'vitest';
 import { runVitest, until } from './support/run-vitest.ts';
 
 const head = `import { describe, expect, test } from './kit.ts';\n`;
-const timeout = 60_000;
+const timeout = 240_000;
 
 describe.concurrent('a signal', () => {
   const spec = {
     'a.chaos.ts': `${head}
-      test('holds', { timeout: 30_000 }, async ({ withFileBroken }) => {
+      test('holds', { timeout: 180_000 }, async ({ withFileBroken }) => {
         await withFileBroken({ undoMs: 300 }, () => new Promise((resolve) => setTimeout(resolve, 20_000)));
       });
       test('never starts', async ({ withFileBroken }) => { await withFileBroken({ id: 'second' }, () => {}); });`,
@@ -87,7 +87,7 @@ describe.concurrent('a signal', () => {
         'a.chaos.ts': `
           import { fileBroken, neverHealthy, test } from './kit.ts';
           test.override('cluster', () => neverHealthy);
-          test('holds', { timeout: 30_000 }, async ({ chaos }) => {
+          test('holds', { timeout: 180_000 }, async ({ chaos }) => {
             await chaos.inject(fileBroken, {});
             await new Promise((resolve) => setTimeout(resolve, 20_000));
           });`,

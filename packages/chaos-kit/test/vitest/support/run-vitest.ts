@@ -67,9 +67,9 @@ export async function runVitest(files: Record<string, string>, options: InlineOp
 
 /** Waits until a condition holds, at most 20 s. */
 export async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 90_000;
   while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`${what}: not within 20 s`);
+    if (performance.now() > deadline) throw new Error(`${what}: not within 90 s`);
     await sleep(25);
   }
 }
@@ -124,7 +124,7 @@ async function run(folder: string, options: InlineOptions): Promise<{ code: numb
   child.stderr?.on('data', collect);
   const { promise, resolve } = Promise.withResolvers<number | null>();
   child.on('close', resolve);
-  const watchdog = setTimeout(() => child.kill('SIGKILL'), 60_000);
+  const watchdog = setTimeout(() => child.kill('SIGKILL'), 180_000);
   try {
     await options.during?.({ child, folder, output: () => output });
     const code = await promise;
