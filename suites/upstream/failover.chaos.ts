@@ -13,10 +13,11 @@ import {
   waitForNewTarget,
   waitForPrimaryChange,
 } from '@cnpg-chaos/cnpg-utils';
-import { expect, test } from '@cnpg-chaos/chaos-kit/vitest';
+import { expect, runsAtDepth, test } from '@cnpg-chaos/chaos-kit/vitest';
 import { value } from './query.ts';
 
-test(
+// Its level there is Medium.
+test.skipIf(!runsAtDepth('medium'))(
   'the most advanced standby is promoted, not the first one',
   { tags: ['upstream'] },
   async ({ cluster: ref, onTestFinished }) => {

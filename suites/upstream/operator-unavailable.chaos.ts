@@ -13,9 +13,10 @@ import {
   waitForPodReplaced,
   waitForPrimaryChange,
 } from '@cnpg-chaos/cnpg-utils';
-import { describe, expect, test } from '@cnpg-chaos/chaos-kit/vitest';
+import { describe, expect, runsAtDepth, test } from '@cnpg-chaos/chaos-kit/vitest';
 
-describe('the primary is deleted', () => {
+// Its level there is Medium.
+describe.skipIf(!runsAtDepth('medium'))('the primary is deleted', () => {
   test(
     'while there is no operator: nobody takes over; once it is back, somebody does',
     { tags: ['upstream', 'operator'] },

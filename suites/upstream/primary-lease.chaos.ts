@@ -9,9 +9,10 @@ import {
   waitForPrimaryChange,
   waitForPrimaryLease,
 } from '@cnpg-chaos/cnpg-utils';
-import { expect, test } from '@cnpg-chaos/chaos-kit/vitest';
+import { expect, runsAtDepth, test } from '@cnpg-chaos/chaos-kit/vitest';
 
-test(
+// Its level there is Medium.
+test.skipIf(!runsAtDepth('medium'))(
   'the primary holds a lease: it takes a deleted one again, and its successor takes it over',
   { tags: ['upstream'] },
   async ({ cluster: ref }) => {

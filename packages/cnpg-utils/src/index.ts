@@ -54,6 +54,7 @@ export {
   ports,
   POSTGRES_CONTAINER,
   WAL_DIRECTORY,
+  WAL_VOLUME,
 } from './cnpg/constants.ts';
 export {
   appCredentials,
@@ -230,9 +231,12 @@ export {
   holdVolume,
   listVolumes,
   releaseVolume,
+  runOnVolume,
   storageClassExpands,
+  VolumeCommandError,
   waitForVolumesReplaced,
   type InstanceVolume,
+  type RunOnVolumeOptions,
 } from './cnpg/storage.ts';
 export {
   setTargetPrimary,

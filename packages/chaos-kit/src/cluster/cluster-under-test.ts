@@ -18,6 +18,7 @@ import { ClusterHistory } from '../experiment/cluster-history.ts';
 import type { ClusterSample } from '../experiment/cluster-sample.ts';
 import type { ExperimentSubject } from '../experiment/subject.ts';
 import type { FinalReader, LedgerTarget } from '../ledger/index.ts';
+import { beginPostMortem, type PostMortem } from '../observers/index.ts';
 import type { Guard } from '../safety/guard.ts';
 import type { RunLock } from '../safety/run-lock.ts';
 import { assertTargetsUnchanged } from '../targets/assert-unchanged.ts';
@@ -163,6 +164,11 @@ export class ClusterUnderTest implements ExperimentSubject, AsyncDisposable {
         return this.#admin(primary.pod.name, sql, signal);
       },
     };
+  }
+
+  /** Begins to follow the logs of the instances, for a test that may fail. */
+  postMortem(): PostMortem {
+    return beginPostMortem(this.kube, this, { operatorNamespace: this.#options.operatorNamespace });
   }
 
   /** A superuser query on every instance, by psql in its container. */

@@ -1,4 +1,4 @@
-import { KubeClient } from '@cnpg-chaos/cnpg-utils';
+import { KubeClient, testDepth } from '@cnpg-chaos/cnpg-utils';
 import { namespaceOf } from '../cluster/create-or-reuse.ts';
 import { profiles } from '../cluster/profile.ts';
 import { loadChaosConfig } from '../config/load-config.ts';
@@ -22,9 +22,11 @@ export interface RunConnection {
 
 /**
  * Finds or starts the cluster that `chaos.config.ts` names, and makes sure that it may be broken.
- * @throws {GuardError} when it is neither the lab nor on the list; nothing was touched.
+ * @throws {GuardError} when it is neither the lab nor on the list, {InvalidEnvironmentError} for a `TEST_DEPTH` that is none;
+ * nothing was touched.
  */
 export async function connectRun(o: { root: string; runId: string; signal: AbortSignal }): Promise<RunConnection> {
+  testDepth();
   const config = await loadChaosConfig(o.root);
   // The lab shows its steps on the terminal by itself.
   const connected = await chooseProvider(config).connect({ signal: o.signal });

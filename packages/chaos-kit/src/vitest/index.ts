@@ -3,6 +3,7 @@ import type { Metrics, ReportVerdict } from '../report/schema.ts';
 import { chaosMatchers } from './matchers.ts';
 import type { ChaosMatchers } from './matchers.ts';
 
+export { levels, runsAtDepth } from '@cnpg-chaos/cnpg-utils';
 export { describe, expect } from 'vitest';
 export { InconclusiveError } from './inconclusive-error.ts';
 export { chaosMatchers } from './matchers.ts';
@@ -21,6 +22,8 @@ declare module 'vitest' {
   interface TaskMeta {
     /** Outcome of the experiment, for other reporters; `report.json` has all of it. */
     chaos?: { id: string; verdict: ReportVerdict; runs: Metrics[] };
+    /** Where the dump and the logs of a failed test are. */
+    chaosFiles?: { folder: string; files: string[] };
   }
 }
 

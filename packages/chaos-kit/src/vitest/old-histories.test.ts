@@ -12,6 +12,9 @@ test('removes the oldest histories, and nothing that is none', () => {
       writeFileSync(join(folder, name, 'history.bin'), '');
       utimesSync(join(folder, name, 'history.bin'), 1000 + i, 1000 + i);
     }
+    writeFileSync(join(folder, 'a', 'dump.txt'), '');
+    rmSync(join(folder, 'b', 'history.bin'));
+    writeFileSync(join(folder, 'b', 'dump.txt'), '');
     mkdirSync(join(folder, 'other'));
     writeFileSync(join(folder, 'run.jsonl'), '');
     removeOldHistories(folder, 2);

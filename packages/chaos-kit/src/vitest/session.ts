@@ -27,6 +27,8 @@ import { VerdictError } from './verdict-error.ts';
 
 /** What a session needs. */
 export interface SessionOptions {
+  /** Of the experiment. @default a new one */
+  id?: string;
   /** Full name of the spec. */
   name: string;
   file: string;
@@ -109,7 +111,7 @@ export class Session {
     signal.throwIfAborted();
     assertNotStopped(this.#options.runLogPath);
     markOpen(this);
-    const id = randomUUID();
+    const id = this.#options.id ?? randomUUID();
     const historyDir = join(dirname(this.#options.runLogPath), id);
     const about = { experiment: name, cluster: this.#start.cluster };
     const ledger = await startLedger?.({ seed, signal, historyDir, about });

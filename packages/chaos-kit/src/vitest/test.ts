@@ -12,6 +12,10 @@ import * as faults from '../faults/index.ts';
 import { Ledger } from '../ledger/index.ts';
 import type { LedgerOptions } from '../ledger/index.ts';
 import { labControl } from '../provider/lab.ts';
+import { RunLogWriter } from '../report/run-log.ts';
+import { failureFiles } from './failure-files.ts';
+import type { FailureFiles } from './failure-files.ts';
+import { namespaceDeletionMs, ownNamespace } from './own-namespace.ts';
 import { runContextKey } from './provided.ts';
 import { configOf, provisionCluster } from './provision.ts';
 import { experimentSeed } from './seeds.ts';
@@ -26,6 +30,9 @@ export type Workload = Omit<LedgerOptions, 'seed' | 'expectSync' | 'historyDir' 
 // Healing, a cluster that comes back and the final read, each with its own limit; this one only catches what hangs for good.
 const finishLimitMs = 20 * 60_000;
 
+/** Longest that writing the files of a failed test may take; each part has its own limit. */
+const keepFilesLimitMs = 90_000;
+
 const withoutFaults = base
   // Shape of the cluster.
   .extend('profile', 'sync' as ProfileName)
@@ -39,39 +46,75 @@ const withoutFaults = base
   .extend('cluster', { auto: true }, ({ profile, signal }): Promise<ClusterUnderTest> =>
     provisionCluster(inject(runContextKey), profile, signal),
   )
+  // Automatic: a test that fails leaves the dump of its cluster and the logs of its instances, those that are gone included.
+  .extend('failureFiles', { auto: true }, ({ task, onTestFinished, cluster }): FailureFiles => {
+    const files = failureFiles(inject(runContextKey).runLogPath);
+    const postMortem = cluster.postMortem?.();
+    if (postMortem === undefined) return files;
+    onTestFinished(async (context) => {
+      try {
+        // Registered first, hence called last: the verdict is known by now.
+        if (context.task.result?.state !== 'fail') return;
+        const kept = await files.keep(task.fullTestName ?? task.name, postMortem);
+        context.task.meta.chaosFiles = { folder: files.folder, files: kept };
+      } finally {
+        await postMortem.stop();
+      }
+    }, keepFilesLimitMs);
+    return files;
+  })
+  // A namespace for what the test creates itself.
+  .extend('namespace', async ({ task, signal, onTestFinished, cluster, failureFiles: files }): Promise<string> => {
+    const own = ownNamespace(cluster.kube, task.name);
+    onTestFinished(async (context) => {
+      if (context.task.result?.state === 'fail') await files.keepNamespace(cluster.kube, own.name);
+      if (!(await own.remove())) {
+        new RunLogWriter(inject(runContextKey).runLogPath).write({
+          type: 'note',
+          text: `namespace ${own.name} is kept`,
+        });
+      }
+    }, namespaceDeletionMs + keepFilesLimitMs);
+    await own.create(signal);
+    return own.name;
+  })
   // How the workload is started; replaced by tests that bring their own.
   .extend('startLedger', ({ cluster, workload }) => ledgerStarter(cluster, workload))
   // The experiment of this test with its ledger; `chaos` and `ledger` are what specs use of it.
-  .extend('session', async ({ task, signal, onTestFinished, cluster, profile, engine, engines, startLedger }) => {
-    const run = inject(runContextKey);
-    const repeat = task.result?.repeatCount ?? 0;
-    // Of earlier repeats of this test, which vitest keeps.
-    const formerErrors = task.result?.errors?.length ?? 0;
-    const name = task.fullTestName ?? task.name;
-    const session = new Session({
-      name,
-      file: task.file.name,
-      tags: task.tags ?? [],
-      seed: experimentSeed(run.seed, `${task.file.name} > ${name}`, repeat),
-      runId: run.runId,
-      runLogPath: run.runLogPath,
-      profile,
-      engine,
-      engines,
-      config: await configOf(run),
-      cluster,
-      signal,
-      ...(run.cluster?.labName === undefined ? {} : { lab: labControl(run.cluster.labName) }),
-      ...(startLedger === undefined ? {} : { startLedger }),
-    });
-    // Before anything is started: a hook of the test runs even when this fixture throws or times out, its own cleanup does not.
-    onTestFinished(async (context) => {
-      const report = await session.finish(outcomeOf(context, formerErrors));
-      if (report) context.task.meta.chaos = { id: report.id, verdict: report.verdict, runs: report.runs };
-    }, finishLimitMs);
-    await session.open();
-    return session;
-  })
+  .extend(
+    'session',
+    async ({ task, signal, onTestFinished, cluster, failureFiles: files, profile, engine, engines, startLedger }) => {
+      const run = inject(runContextKey);
+      const repeat = task.result?.repeatCount ?? 0;
+      // Of earlier repeats of this test, which vitest keeps.
+      const formerErrors = task.result?.errors?.length ?? 0;
+      const name = task.fullTestName ?? task.name;
+      const session = new Session({
+        id: files.id,
+        name,
+        file: task.file.name,
+        tags: task.tags ?? [],
+        seed: experimentSeed(run.seed, `${task.file.name} > ${name}`, repeat),
+        runId: run.runId,
+        runLogPath: run.runLogPath,
+        profile,
+        engine,
+        engines,
+        config: await configOf(run),
+        cluster,
+        signal,
+        ...(run.cluster?.labName === undefined ? {} : { lab: labControl(run.cluster.labName) }),
+        ...(startLedger === undefined ? {} : { startLedger }),
+      });
+      // Before anything is started: a hook of the test runs even when this fixture throws or times out, its own cleanup does not.
+      onTestFinished(async (context) => {
+        const report = await session.finish(outcomeOf(context, formerErrors));
+        if (report) context.task.meta.chaos = { id: report.id, verdict: report.verdict, runs: report.runs };
+      }, finishLimitMs);
+      await session.open();
+      return session;
+    },
+  )
   .extend('ledger', ({ session }): TestLedger => session.ledger)
   .extend('chaos', ({ session }): Experiment => session.experiment);
 
@@ -109,7 +152,7 @@ type FixtureFunctions = {
  * vitest's `test` with everything that a chaos spec needs. Asking for a fixture starts it.
  *
  * Options, to be set with `test.override` for a file or a `describe`: `profile`, `engine`, `workload`.
- * Fixtures: `cluster`, `ledger`, `chaos` (the experiment), and every `withX` of `faults/index.ts`.
+ * Fixtures: `cluster`, `ledger`, `chaos` (the experiment), `namespace` (one of the test's own, deleted at its end), and every `withX` of `faults/index.ts`.
  *
  * When the test ends, however it ends, faults are healed, the ledger is stopped and verified, and the verdict is given:
  * a test whose experiment failed or was inconclusive does not pass.

@@ -196,6 +196,21 @@ describe('a chaos spec', () => {
     expect(text).toContain('| FAILED |');
   });
 
+  test('that fails leaves the dump and the logs of its cluster, whoever made it fail', () => {
+    for (const name of ['files > break budgets', 'hangs in the body', 'loss > unseen', 'control that is not red']) {
+      const { id = '?' } = experiment(name) ?? {};
+      expect(run.kept).toContain(`${id}/dump.txt`);
+      expect(run.output).toContain(`${name}: dump and logs are in .vitest/chaos-kit/${id} (dump.txt)`);
+    }
+  });
+
+  test('that passes leaves none, nor does a control that is red', () => {
+    for (const name of ['files > come back', 'control']) {
+      expect(run.kept).not.toContain(`${experiment(name)?.id ?? '?'}/dump.txt`);
+      expect(run.output).not.toContain(`${name}: dump and logs`);
+    }
+  });
+
   test('that goes over its budgets fails on each', () => {
     expect(experiment('files > break budgets')?.findings.map((finding) => finding.reason.split('\n')[0])).toEqual([
       'writes came back after 40 ms, budget 39 ms',

@@ -238,6 +238,16 @@ describe('credentials', () => {
     await expect(appCredentials(kube, ref)).resolves.toMatchObject({ superuser: { user: 'postgres', password: 'x' } });
   });
 
+  test('the authority is the one that the status names', async () => {
+    const status = { certificates: { serverCASecret: 'ours' } };
+    serveObjects(server, {
+      ...objects,
+      '/apis/postgresql.cnpg.io/v1/namespaces/team/clusters/db': { ...cluster(), status } as never,
+      '/api/v1/namespaces/team/secrets/ours': secret('ours', { 'ca.crt': 'OURS' }),
+    });
+    await expect(appCredentials(kube, ref)).resolves.toMatchObject({ ca: 'OURS' });
+  });
+
   test('a secret without a key is named, its values are not', async () => {
     serveObjects(server, { ...objects, '/api/v1/namespaces/team/secrets/db-ca': secret('db-ca', { other: 'hidden' }) });
     await expect(appCredentials(kube, ref)).rejects.toThrow('Secret team/db-ca has no key ca.crt; it has: other');

@@ -150,7 +150,10 @@ export const POSTGRES_CONTAINER = 'postgres';
 /** Where the data directory is mounted in an instance pod. */
 export const PGDATA = '/var/lib/postgresql/data/pgdata';
 
-/** Where the WAL directory is mounted when the cluster has `walStorage`. */
+/** Where the volume of `walStorage` is mounted. */
+export const WAL_VOLUME = '/var/lib/postgresql/wal';
+
+/** Where the WAL directory is when the cluster has `walStorage`. */
 export const WAL_DIRECTORY = '/var/lib/postgresql/wal/pg_wal';
 
 /** Names of what belongs to a cluster. */

@@ -2,6 +2,7 @@ import type { V1Secret } from '@kubernetes/client-node';
 import type { KubeClient } from '../kube/client.ts';
 import { KubeError } from '../kube/errors.ts';
 import type { CallOptions, NamespacedName } from '../kube/refs.ts';
+import { findCluster } from './cluster.ts';
 import { labels, names } from './constants.ts';
 import { serviceClusterIp } from './services.ts';
 
@@ -40,7 +41,7 @@ export async function appCredentials(
   const service = names.readWriteService(ref.name);
   const [app, ca, superuser, host] = await Promise.all([
     kube.get<V1Secret>(secret(names.appSecret(ref.name)), options),
-    kube.get<V1Secret>(secret(names.caSecret(ref.name)), options),
+    caSecretOf(kube, ref, options).then((name) => kube.get<V1Secret>(secret(name), options)),
     kube.find<V1Secret>(secret(names.superuserSecret(ref.name)), options),
     serviceClusterIp(kube, { namespace, name: service }, options),
   ]);
@@ -56,6 +57,13 @@ export async function appCredentials(
       ? {}
       : { superuser: { user: secretText(superuser, 'username'), password: secretText(superuser, 'password') } }),
   };
+}
+
+// A cluster with an authority of its owner's has no Secret of the usual name.
+async function caSecretOf(kube: KubeClient, ref: NamespacedName, options: CallOptions): Promise<string> {
+  const certificates = (await findCluster(kube, ref, options))?.status?.['certificates'];
+  const { serverCASecret } = (certificates ?? {}) as { serverCASecret?: string };
+  return serverCASecret ?? names.caSecret(ref.name);
 }
 
 /**

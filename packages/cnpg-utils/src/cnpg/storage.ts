@@ -1,11 +1,14 @@
-import type { V1PersistentVolumeClaim, V1StorageClass } from '@kubernetes/client-node';
+import { randomBytes } from 'node:crypto';
+import type { V1PersistentVolumeClaim, V1Pod, V1StorageClass } from '@kubernetes/client-node';
 import type { KubeClient } from '../kube/client.ts';
 import { holdObject, releaseObject } from '../kube/hold.ts';
+import { podLogs } from '../kube/logs.ts';
 import type { CallOptions, NamespacedName, ResourceRef } from '../kube/refs.ts';
 import { timeouts } from '../timeouts.ts';
 import { waitFor } from '../wait.ts';
 import type { ClusterWaitOptions } from './cluster.ts';
 import { labels } from './constants.ts';
+import { podTrouble } from './pod-state.ts';
 
 /** A volume claim of an instance. Name and uid together identify it: names are used again. */
 export interface InstanceVolume {
@@ -95,6 +98,83 @@ export async function expandVolume(
   options: CallOptions = {},
 ): Promise<void> {
   await kube.patch(claimRef(volume), { spec: { resources: { requests: { storage: size } } } }, options);
+}
+
+/** Options of {@link runOnVolume}. */
+export interface RunOnVolumeOptions extends Omit<ClusterWaitOptions, 'onProgress'> {
+  /** Image with the command; that of the instance is there already. */
+  image: string;
+}
+
+/**
+ * Runs a command in a pod of its own that has the volume at `/volume`, as the user and group of PostgreSQL (26), and deletes
+ * the pod. For volumes whose instance cannot be asked: one that is full keeps its container from starting. The pod lands
+ * where the volume is; a volume that only one node at a time can have must be on the node of its instance.
+ *
+ * @param options.timeoutMs from asking for the pod to the end of the command. @default 60000
+ * @returns what the command wrote
+ * @throws VolumeCommandError when it ended with another exit code than 0; WaitTimeoutError
+ */
+export async function runOnVolume(
+  kube: KubeClient,
+  volume: NamespacedName,
+  command: readonly string[],
+  options: RunOnVolumeOptions,
+): Promise<string> {
+  const { image, timeoutMs = 60_000, signal } = options;
+  const { namespace } = volume;
+  const name = `volume-${randomBytes(4).toString('hex')}`;
+  const call = signal === undefined ? {} : { signal };
+  const ref = { apiVersion: 'v1', kind: 'Pod', namespace, name };
+  await kube.create<V1Pod>(
+    {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { namespace, name },
+      spec: {
+        restartPolicy: 'Never',
+        securityContext: { runAsUser: 26, runAsGroup: 26, fsGroup: 26, runAsNonRoot: true },
+        terminationGracePeriodSeconds: 0,
+        containers: [
+          {
+            name: 'command',
+            image,
+            imagePullPolicy: 'IfNotPresent',
+            command: [...command],
+            volumeMounts: [{ name: 'volume', mountPath: '/volume' }],
+          },
+        ],
+        volumes: [{ name: 'volume', persistentVolumeClaim: { claimName: volume.name } }],
+      },
+    },
+    call,
+  );
+  try {
+    const phase = await waitFor(
+      `${command.join(' ')} on volume ${namespace}/${volume.name}`,
+      async (abort, probe) => {
+        const pod = await kube.get<V1Pod>(ref, { signal: abort });
+        probe.observe([pod.status?.phase ?? '?', ...podTrouble(pod)].join('; '));
+        const { phase: is } = pod.status ?? {};
+        return is === 'Succeeded' || is === 'Failed' ? is : undefined;
+      },
+      { timeoutMs, intervalMs: 250, ...call },
+    );
+    const said = await podLogs(kube, { namespace, pod: name, container: 'command' }, call);
+    if (phase === 'Succeeded') return said;
+    throw new VolumeCommandError(
+      `${command.join(' ')} on volume ${namespace}/${volume.name} failed: ${said.trim().slice(-500) || 'no output'}`,
+    );
+  } finally {
+    // Also when the wait was given up; hence without its signal.
+    await kube.deleteIfExists(ref, { gracePeriodSeconds: 0 });
+  }
+}
+
+/** A command on a volume ended with another exit code than 0. */
+export class VolumeCommandError extends Error {
+  override readonly name = 'VolumeCommandError';
+  readonly code = 'CNPG_VOLUME_COMMAND';
 }
 
 /** Whether a storage class expands volumes. @throws NotFoundError */

@@ -7,6 +7,7 @@ import {
   ConflictError,
   ForbiddenError,
   InvalidError,
+  isTransientKubeError,
   KindNotFoundError,
   KubeconfigError,
   KubeError,
@@ -368,6 +369,22 @@ describe('kubeconfig', () => {
     expect(KubeClient.fromString(without, { context: 'x' }).server).toBe(server.url);
     expect(() => KubeClient.fromString('{')).toThrow(KubeconfigError);
     expect(() => KubeClient.fromString('')).toThrow(KubeconfigError);
+  });
+
+  test('credentials that cannot be used are not taken for a server that does not answer', async () => {
+    const config = JSON.parse(server.kubeconfig) as { users: unknown[] };
+    const exec = {
+      apiVersion: 'client.authentication.k8s.io/v1',
+      command: '/nonexistent/login',
+      interactiveMode: 'Never',
+    };
+    config.users = [{ name: 'u', user: { exec } }];
+    await using own = KubeClient.fromString(JSON.stringify(config));
+    const error: unknown = await own.version().catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(KubeconfigError);
+    expect(String(error)).toContain('the credentials of context "x" (user u)');
+    expect(String(error)).toContain('/nonexistent/login');
+    expect(isTransientKubeError(error)).toBe(false);
   });
 
   test('a missing file and a missing context are named', () => {

@@ -25,6 +25,8 @@ export interface LogTailOptions {
   containers?: readonly string[];
   /** Ends the tail. */
   signal?: AbortSignal;
+  /** Only lines written at this time or later, such as `2026-01-02T03:04:05Z`. @default all that the kubelets have */
+  sinceTime?: string;
   /** Called for each line when it arrives. */
   onLine?: (line: LogLine) => void;
   /** How many lines to keep; the oldest go first. 0 keeps none. @default 100000 */
@@ -138,7 +140,7 @@ class FollowedPods implements LogTail {
   async #follow(pod: FollowedPod, container: string): Promise<void> {
     const signal = AbortSignal.any([this.#ended.signal, pod.gone.signal]);
     const target = { namespace: this.#options.namespace, pod: pod.name, container };
-    const place = new Place();
+    const place = new Place(this.#options.sinceTime);
     let followedLives = 0;
     let complete = true;
     while (!signal.aborted && !pod.deleted) {
@@ -218,6 +220,10 @@ class Place {
   since: string | undefined;
   #seen: string[] = [];
   #again: string[] = [];
+
+  constructor(since: string | undefined) {
+    this.since = since;
+  }
 
   /** From now on lines that were seen come again. */
   resume(): void {

@@ -3,7 +3,7 @@ import { request, type Dispatcher } from 'undici';
 import { anySignal, abortReason } from '../signals.ts';
 import { timeouts } from '../timeouts.ts';
 import { errorFromReply, KubeconfigError, KubeError, TimeoutError, UnreachableError } from './errors.ts';
-import type { PooledKubeConfig } from './kube-config.ts';
+import type { PooledKubeConfig, RequestAuth } from './kube-config.ts';
 import type { CallOptions } from './refs.ts';
 
 /** One request to the API server. */
@@ -103,7 +103,7 @@ export class KubeTransport {
 
   async #send(call: KubeRequest, signal: AbortSignal | undefined): Promise<Dispatcher.ResponseData> {
     signal?.throwIfAborted();
-    const { headers, dispatcher } = await this.config.requestAuth();
+    const { headers, dispatcher } = await this.#auth(call.what);
     const body = call.rawBody ?? (call.body === undefined ? undefined : JSON.stringify(call.body));
     const url = new URL(this.server + call.path);
     for (const [name, value] of Object.entries(call.query ?? {})) {
@@ -121,6 +121,20 @@ export class KubeTransport {
       ...(body === undefined ? {} : { body }),
       ...(signal === undefined ? {} : { signal }),
     });
+  }
+
+  // Nothing was sent: a program that gives credentials failed, a file of theirs is missing, or the URL is no https one.
+  async #auth(what: string): Promise<RequestAuth> {
+    try {
+      return await this.config.requestAuth();
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      const user = this.config.getCurrentUser()?.name ?? 'none';
+      throw new KubeconfigError(
+        `${what}: the credentials of context ${JSON.stringify(this.config.currentContext)} (user ${user}) for ${this.server} cannot be used: ${problem}`,
+        { cause: error },
+      );
+    }
   }
 
   #translate(

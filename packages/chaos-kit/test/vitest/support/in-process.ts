@@ -1,4 +1,4 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterHealth, KubeClient } from '@cnpg-chaos/cnpg-utils';
@@ -12,6 +12,7 @@ import type { ExperimentSubject } from '../../../src/experiment/subject.ts';
 import { defineFault } from '../../../src/faults/fault.ts';
 import { fixture } from '../../../src/faults/fixture.ts';
 import type { LedgerCounts, LedgerVerification } from '../../../src/ledger/index.ts';
+import type { PostMortem } from '../../../src/observers/index.ts';
 import { bind, test as base } from '../../../src/vitest/index.ts';
 import type { TestLedger } from '../../../src/vitest/index.ts';
 import { brokenIn } from './world.ts';
@@ -185,7 +186,19 @@ function subjectOf(profile: ProfileName, health: () => ClusterHealth): Experimen
 }
 
 function clusterOf(profile: ProfileName): ClusterUnderTest {
-  return subjectOf(profile, () => (brokenIn(world).length === 0 ? healthy : broken)) as ClusterUnderTest;
+  const subject = subjectOf(profile, () => (brokenIn(world).length === 0 ? healthy : broken));
+  return { ...subject, postMortem } as ClusterUnderTest;
+}
+
+function postMortem(): PostMortem {
+  return {
+    write: (folder) => {
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(join(folder, 'dump.txt'), 'what was known');
+      return Promise.resolve(['dump.txt']);
+    },
+    stop: () => Promise.resolve(),
+  };
 }
 
 /** A cluster that does not come back after a fault. */

@@ -1,6 +1,15 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -20,6 +29,8 @@ export interface InlineRun {
   /** What it printed, on both streams, without colours. */
   output: string;
   report: Report | undefined;
+  /** Files below `.vitest/chaos-kit`, relative to it. */
+  kept: string[];
   /** Faults that it left in force. */
   broken: string[];
 }
@@ -59,10 +70,14 @@ export async function runVitest(files: Record<string, string>, options: InlineOp
     const { code, output } = await run(folder, options);
     const reportPath = join(folder, '.vitest/chaos-kit/report.json');
     const report = existsSync(reportPath) ? parseReport(readFileSync(reportPath, 'utf8')) : undefined;
-    return { code, output, report, broken: brokenIn(folder) };
+    return { code, output, report, kept: filesIn(join(folder, '.vitest/chaos-kit')), broken: brokenIn(folder) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function filesIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder, { recursive: true }).map(String) : [];
 }
 
 /** Waits until a condition holds, at most 20 s. */
