@@ -2,6 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { noteFaults } from '../observers/observation-file.ts';
+import type { FaultFacts } from '../observers/observation-file.ts';
+import { Observers } from '../observers/observers.ts';
 import { LedgerError, LedgerTimeoutError, errorReason } from './errors.ts';
 import { HistoryFollower } from './history/follower.ts';
 import { verifyAgainst } from './history/verify-against.ts';
@@ -64,6 +67,7 @@ export class Ledger implements AsyncDisposable {
   readonly #process: WriterProcess;
   readonly #follower: HistoryFollower;
   readonly #temporary: boolean;
+  readonly #observers: Observers | undefined;
   #origins = 0;
   #stopping: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -77,6 +81,7 @@ export class Ledger implements AsyncDisposable {
     this.#process = parts.process;
     this.#follower = parts.follower;
     this.#temporary = parts.temporary;
+    this.#observers = parts.observers;
   }
 
   /**
@@ -103,7 +108,8 @@ export class Ledger implements AsyncDisposable {
         onBeat,
       });
       const follower = new HistoryFollower(historyDir, resolved.batch);
-      ledger = new Ledger({ target, options: resolved, historyDir, temporary, process, follower });
+      const observers = observersOf(target, resolved, historyDir, options.observe ?? true);
+      ledger = new Ledger({ target, options: resolved, historyDir, temporary, process, follower, observers });
     } catch (error) {
       if (temporary) rmSync(historyDir, { recursive: true, force: true });
       throw error;
@@ -191,10 +197,19 @@ export class Ledger implements AsyncDisposable {
    * the history says of it. What the cluster does wrong is in the result; a read that does not succeed within `timeoutMs`
    * (default 60 s) makes it `inconclusive`.
    */
-  async verify(options: { final: FinalReader; timeoutMs?: number; signal?: AbortSignal }): Promise<LedgerVerification> {
+  async verify(options: {
+    final: FinalReader;
+    timeoutMs?: number;
+    signal?: AbortSignal;
+    /** What was broken on purpose while it wrote: then the run must have been able to show something about it. */
+    faults?: readonly FaultFacts[];
+  }): Promise<LedgerVerification> {
     await this.stop();
     await this.#close();
-    const { verification } = await verifyAgainst(this.historyDir, { target: this.#target, ...options });
+    await this.#observers?.stop();
+    noteFaults(this.historyDir, options.faults ?? []);
+    const { faults: _, ...how } = options;
+    const { verification } = await verifyAgainst(this.historyDir, { target: this.#target, ...how });
     const failure = this.#failure();
     this.#verification = failure === undefined ? verification : withDoubt(verification, failure.message);
     return this.#verification;
@@ -204,6 +219,7 @@ export class Ledger implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop({ timeoutMs: 0 });
     await this.#close();
+    await this.#observers?.stop();
     const { keepTable } = this.options;
     const found = this.#verification;
     const clean = found?.integrity === 'pass' && found.verdict !== 'fail';
@@ -313,6 +329,18 @@ interface LedgerParts {
   readonly temporary: boolean;
   readonly process: WriterProcess;
   readonly follower: HistoryFollower;
+  readonly observers: Observers | undefined;
+}
+
+/** Those who look while it writes, where the target knows its instances. */
+function observersOf(
+  target: LedgerTarget,
+  { table, writers, applicationName }: ResolvedLedgerOptions,
+  dir: string,
+  wanted: boolean,
+): Observers | undefined {
+  if (!wanted || target.instances === undefined) return undefined;
+  return Observers.start({ target, dir, table, writers, applicationName });
 }
 
 /** A run whose history is not all there, or whose process broke, cannot pass. */

@@ -44,6 +44,8 @@ export interface LedgerOptions {
   startTimeoutMs?: number | undefined;
   /** Directory to keep the run in, so that it can be verified later; made when it is missing, must not hold another run. Default: a temporary one that goes with the ledger. */
   historyDir?: string | undefined;
+  /** Whether readers and a prober look while it writes. Default: yes, when the history is kept and the target knows its instances. */
+  observe?: boolean | undefined;
   /** Facts to keep with the history as they are, such as the specification of the cluster. Must survive JSON. */
   about?: Record<string, unknown> | undefined;
   /** Where the writers run. Default: a process on this machine. */

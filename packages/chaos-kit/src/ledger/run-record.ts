@@ -13,6 +13,7 @@ import type { SessionFacts } from './session.ts';
 import { SeqCounter, SeqStates } from './seq-states.ts';
 import type { SeqBook } from './seq-states.ts';
 import { Stalls } from '../observers/stalls.ts';
+import { ReadOnlyAnswers } from './read-only-answers.ts';
 
 /** Who acknowledged writes: a server on a timeline. */
 export interface Origin {
@@ -69,6 +70,8 @@ export class RunRecord {
   tombstones = 0;
   /** Writes that were due and never attempted. */
   dropped = 0;
+  /** When writes were refused because the server is read-only. */
+  readonly readOnly = new ReadOnlyAnswers();
   /** Reasons why this record itself may be wrong. */
   readonly doubts: string[] = [];
   readonly #sink: RecordSink | undefined;
@@ -132,6 +135,7 @@ export class RunRecord {
     const completion = { ...c, origin: NO_ORIGIN, lsn: 0 };
     this.#sink?.unacknowledged(completion, reason);
     this.#count(reason, this.#settle(completion));
+    if (reason.startsWith(READ_ONLY_REASON)) this.readOnly.add(c.endMs);
   }
 
   /** Settles an acknowledged write. Returns false when the settings behind `durabilityHash` are not known yet. */
@@ -281,3 +285,4 @@ export class RunRecord {
 }
 
 const OTHER = 'other reasons';
+const READ_ONLY_REASON = 'fail: 25006 ';

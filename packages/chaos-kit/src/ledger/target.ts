@@ -11,6 +11,11 @@ export interface Address {
   readonly port: number;
 }
 
+/** One instance and its own address. */
+export interface InstanceAddress extends Address {
+  readonly name: string;
+}
+
 /** The PostgreSQL service that the ledger writes to. It knows nothing of Kubernetes. */
 export interface LedgerTarget {
   /** Asked before every connection, so that a service whose address moves is followed. */
@@ -22,6 +27,13 @@ export interface LedgerTarget {
   readonly ca?: string | undefined;
   /** Name the server certificate must carry. Without it the chain alone is checked (`verify-ca`), since hosts are often bare addresses. */
   readonly tlsServerName?: string | undefined;
+  /**
+   * Where each instance itself is reached, as the same role, whatever the Service says. With it a ledger that keeps its
+   * history is observed: readers and a prober look while it writes.
+   */
+  readonly instances?: (signal: AbortSignal) => Promise<readonly InstanceAddress[]>;
+  /** Where reads that may lag are sent, such as the `-ro` Service. */
+  readonly readOnly?: (signal: AbortSignal) => Promise<Address>;
   /** Superuser query on the current primary: lets the ledger count synchronous standbys, which an ordinary role cannot see. */
   readonly admin?: AdminQuery;
 }

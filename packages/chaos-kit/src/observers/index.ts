@@ -2,3 +2,7 @@ export { beginPostMortem, type PostMortem, type PostMortemOptions } from './post
 export { EventLoopMonitor } from './event-loop.ts';
 export { Stalls } from './stalls.ts';
 export type { Stall } from './stalls.ts';
+export { readObservations } from './observation-file.ts';
+export type { Observations } from './observation-file.ts';
+export { Observers } from './observers.ts';
+export type { ObserversOptions } from './observers.ts';

@@ -8,11 +8,14 @@ export class PostgresCluster implements AsyncDisposable {
   readonly standbys: readonly PostgresInstance[];
   /** Where clients are sent. */
   route: PostgresInstance;
+  /** Where clients that only read are sent. */
+  readRoute: PostgresInstance;
 
   private constructor(primary: PostgresInstance, standbys: PostgresInstance[]) {
     this.primary = primary;
     this.standbys = standbys;
     this.route = primary;
+    this.readRoute = standbys[0] ?? primary;
   }
 
   /** Starts a primary and a chain of standbys, each following the one before; the first is synchronous unless `sync` is false. */
@@ -49,6 +52,16 @@ export class PostgresCluster implements AsyncDisposable {
       password: 'secret',
       database: 'app',
       admin: (sql) => this.route.sql(sql),
+    };
+  }
+
+  /** A target that knows its instances, so that a ledger with a history is observed. */
+  get observed(): LedgerTarget {
+    return {
+      ...this.target,
+      instances: async () =>
+        [this.primary, ...this.standbys].map(({ name, host, port }) => ({ name, host: host.address, port })),
+      readOnly: async () => ({ host: this.readRoute.host.address, port: this.readRoute.port }),
     };
   }
 

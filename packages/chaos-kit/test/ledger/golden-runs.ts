@@ -6,6 +6,8 @@ import { HISTORY_FORMAT } from '../../src/ledger/history/format.ts';
 import { HistoryWriter } from '../../src/ledger/history/history-writer.ts';
 import { RowsWriter } from '../../src/ledger/history/rows-file.ts';
 import type { TimelineForks } from '../../src/ledger/history/rows-file.ts';
+import { ObservationWriter } from '../../src/observers/observation-file.ts';
+import type { Observation, ProbeObservation, ReadObservation } from '../../src/observers/observation.ts';
 import { resolveLedgerOptions } from '../../src/ledger/options.ts';
 import { RunRecord } from '../../src/ledger/run-record.ts';
 import type { SessionFacts } from '../../src/ledger/session.ts';
@@ -40,6 +42,8 @@ interface Fate {
   /** How many copies the final read finds. Default: 1 for acknowledged writes, 0 for others. */
   readonly copies?: number;
   readonly changed?: boolean;
+  /** What the client got instead of an acknowledgement. */
+  readonly error?: Error;
 }
 
 interface Row {
@@ -54,6 +58,8 @@ interface GoldenRun {
   readonly fate?: (writer: number, seq: number) => Fate;
   readonly strangers?: readonly Row[];
   readonly forks?: TimelineForks;
+  /** What observers saw. */
+  readonly observed?: readonly Observation[];
   /** Changes the finished directory; the history of a killed process is not closed. */
   readonly end?: 'closed' | 'killed' | 'no-read';
   readonly damage?: (dir: string) => void;
@@ -90,6 +96,67 @@ const order = (writer: number, seq: number): number => seq * WRITERS + writer;
 const failover = (writer: number, seq: number): 1 | 2 => (order(writer, seq) < 40 ? 1 : 2);
 const forkAt40: TimelineForks = [{ timeline: 1, lsn: LSN.fork, reason: 'no recovery target specified' }];
 const pass = ['pass', 0] as const;
+const unknown = ['unknown', 0] as const;
+
+/** When a write is sent, by its number in the order of the run. */
+const at = (write: number): number => 1000 + write * STEP_MS;
+const READ_ONLY = Object.assign(new Error('cannot execute INSERT in a read-only transaction'), { code: '25006' });
+
+/** A read at the time of a write that finds all rows of every writer up to a number. */
+function read(write: number, highest: number, more: Partial<ReadObservation> = {}): ReadObservation {
+  const { timeline = 1 } = more;
+  return {
+    kind: 'read',
+    from: 'rw',
+    session: timeline,
+    openedMs: 1000,
+    startMs: at(write),
+    endMs: at(write) + 1,
+    server: timeline === 2 ? SERVERS[2] : SERVERS[1],
+    postmaster: '2026-01-01 00:00:00+00',
+    recovering: false,
+    timeline,
+    above: [-1, -1, -1],
+    runs: [
+      [0, 0, highest],
+      [1, 0, highest],
+      [2, 0, highest],
+    ],
+    ...more,
+  };
+}
+
+const replica = { from: 'ro', recovering: true, server: '10.0.0.3:5432' } as const;
+
+/** What an instance says of itself at the time of a write. */
+function probe(instance: string, write: number, more: Partial<ProbeObservation> = {}): ProbeObservation {
+  return {
+    kind: 'probe',
+    instance,
+    session: instance === 'p' ? 3 : 4,
+    startMs: at(write),
+    endMs: at(write) + 1,
+    server: instance === 'p' ? SERVERS[1] : SERVERS[2],
+    postmaster: '2026-01-01 00:00:00+00',
+    recovering: false,
+    readOnly: false,
+    timeline: 1,
+    lsn: LSN.first + write * LSN.step,
+    synchronousCommit: 'on',
+    synchronousStandbyNames: 'ANY 1 ("s1","s2")',
+    ...more,
+  };
+}
+
+/** Observers that see nothing wrong. */
+const quiet: readonly Observation[] = [
+  { kind: 'instances', atMs: 1000, instances: [{ name: 'p', host: '10.0.0.1', port: 5432 }] },
+  probe('p', 10),
+  read(20, 6),
+  read(25, 5, replica),
+  read(35, 9, replica),
+  probe('p', 38),
+];
 
 /** Every golden history by the name of its directory. */
 export const goldenRuns: Readonly<Record<string, GoldenRun>> = {
@@ -252,6 +319,103 @@ export const goldenRuns: Readonly<Record<string, GoldenRun>> = {
       checks: { unexpected: ['fail', 1] },
     },
   },
+  observed: {
+    about: 'a failover that loses nothing, with all observers, and a fault that power can be judged by',
+    fate: (writer, seq) => ({ timeline: failover(writer, seq) }),
+    forks: forkAt40,
+    observed: [
+      ...quiet,
+      { kind: 'fault', what: 'primary-killed', atMs: at(40), effectAtMs: at(40) + 1 },
+      { kind: 'cluster', atMs: at(41), what: 'currentPrimary', from: 'p', to: 's1', late: false },
+      { kind: 'blind', observer: 'probe p', fromMs: at(40), toMs: at(60), why: 'ECONNREFUSED' },
+    ],
+    expect: { verdict: 'pass', integrity: 'pass', counts: clean },
+  },
+  idle: {
+    about: 'the same failover, but the fault came when all was over: it proves nothing',
+    fate: (writer, seq) => ({ timeline: failover(writer, seq) }),
+    forks: forkAt40,
+    observed: [...quiet, { kind: 'fault', what: 'primary-killed', atMs: at(2000), effectAtMs: at(2010) }],
+    expect: {
+      verdict: 'inconclusive',
+      integrity: 'inconclusive',
+      counts: clean,
+      checks: { power: ['inconclusive', 2] },
+    },
+  },
+  vanished: {
+    about: 'two writes without an answer were read on timeline 1 and are gone on timeline 2',
+    fate: (writer, seq) => ({
+      timeline: failover(writer, seq),
+      ...(seq === 12 && writer > 0 ? { outcome: 'info', copies: 0 } : {}),
+    }),
+    forks: forkAt40,
+    observed: [read(38.4, 12), read(42.4, 13, { timeline: 2 })],
+    expect: {
+      verdict: 'fail',
+      integrity: 'fail',
+      counts: { ...clean, acknowledged: 58, unknown: 2, rows: 58, present: 58 },
+      checks: { vanished: ['fail', 2], 'two-primaries': unknown, 'time-travel': unknown },
+    },
+  },
+  resurrected: {
+    about: 'three rows are missing in one read and there in the next',
+    observed: [
+      read(31, 9),
+      read(36, 8, {
+        runs: [
+          [0, 0, 8],
+          [1, 0, 8],
+          [2, 0, 8],
+        ],
+      }),
+      read(39.4, 12),
+    ],
+    expect: {
+      verdict: 'fail',
+      integrity: 'fail',
+      counts: clean,
+      // of what was acknowledged when the second read began, everything from write 9 on
+      checks: { resurrected: ['fail', 9], 'two-primaries': unknown, 'time-travel': unknown },
+    },
+  },
+  'stale-read': {
+    about: 'a new connection is led to the old primary after the new one has acknowledged',
+    fate: (writer, seq) => ({ timeline: failover(writer, seq) }),
+    forks: forkAt40,
+    observed: [read(50, 12, { openedMs: at(45) })],
+    expect: {
+      verdict: 'fail',
+      integrity: 'fail',
+      counts: clean,
+      checks: { 'stale-read': ['fail', 11], 'two-primaries': unknown, 'time-travel': unknown },
+    },
+  },
+  'time-travel': {
+    about: 'a replica does not have any more what it had shown',
+    observed: [...quiet.filter(({ kind }) => kind === 'probe'), read(20, 5, replica), read(30, 3, replica)],
+    expect: {
+      verdict: 'fail',
+      integrity: 'fail',
+      counts: clean,
+      checks: { 'time-travel': ['fail', 1], vanished: unknown, resurrected: unknown, 'stale-read': unknown },
+    },
+  },
+  'two-primaries': {
+    about: 'an instance that was promoted accepts writes beside the primary, and needs no standby',
+    observed: [...quiet, probe('s1', 20, { timeline: 2, synchronousStandbyNames: '' })],
+    expect: { verdict: 'fail', integrity: 'fail', counts: clean, checks: { 'two-primaries': ['fail', 1] } },
+  },
+  'read-only': {
+    about: 'a session that stays with a standby: refused for a while, which is measured and not red',
+    fate: (_, seq) => (seq >= 4 && seq < 9 ? { outcome: 'fail', error: READ_ONLY } : {}),
+    expect: {
+      verdict: 'pass',
+      integrity: 'pass',
+      counts: { ...clean, acknowledged: 45, failed: 15, rows: 45, present: 45 },
+      checks: { 'read-only': ['pass', 15] },
+    },
+  },
   'no-read': {
     about: 'the process was killed before the final read',
     end: 'no-read',
@@ -274,11 +438,35 @@ export const quietChecks = {
   hole: pass,
   'beyond-fork': pass,
   'dual-ack': pass,
+  'two-primaries': unknown,
+  vanished: unknown,
+  resurrected: unknown,
+  'stale-read': unknown,
+  'time-travel': unknown,
+  'read-only': pass,
   power: pass,
 } as const;
 
+/** The same of a run that was observed. */
+export const quietObserved = {
+  ...quietChecks,
+  'two-primaries': pass,
+  vanished: pass,
+  resurrected: pass,
+  'stale-read': pass,
+  'time-travel': pass,
+} as const;
+
 /** Those of them that are asked when the table was not read. */
-export const quietUnread = { 'dual-ack': pass, power: pass } as const;
+export const quietUnread = {
+  'dual-ack': pass,
+  'two-primaries': unknown,
+  resurrected: unknown,
+  'stale-read': unknown,
+  'time-travel': unknown,
+  'read-only': pass,
+  power: pass,
+} as const;
 
 /** Writes one golden history. The same every time: times, identifiers and versions are made up. */
 export async function writeGolden(dir: string, run: GoldenRun): Promise<void> {
@@ -304,7 +492,7 @@ export async function writeGolden(dir: string, run: GoldenRun): Promise<void> {
       if (outcome === 'ok' || outcome === 'ok-weak') {
         record.acknowledge({ ...times, outcome, lsn }, SERVERS[timeline], timeline, FACTS.durabilityHash);
       } else if (outcome !== 'pending') {
-        record.unacknowledged({ ...times, outcome }, new Error('Connection terminated unexpectedly'));
+        record.unacknowledged({ ...times, outcome }, fate.error ?? new Error('Connection terminated unexpectedly'));
       }
       const copies = fate.copies ?? (outcome === 'ok' || outcome === 'ok-weak' ? 1 : 0);
       for (let i = 0; i < copies; i++) rows.push({ writer, seq, changed: fate.changed ?? false });
@@ -327,6 +515,10 @@ export async function writeGolden(dir: string, run: GoldenRun): Promise<void> {
       terminated: 0,
       forks: run.forks ?? [],
     });
+  }
+  if (run.observed !== undefined) {
+    using file = new ObservationWriter(dir, { startedAt: clock.startedAt, startedAtMs: 1000, bootMs: 501_000 });
+    for (const observation of run.observed) file.write(observation);
   }
   run.damage?.(dir);
 }

@@ -1,0 +1,30 @@
+import { amount, passed } from './checker.ts';
+import type { Checker } from './checker.ts';
+import { Moments, someWrites } from './moments.ts';
+import { replayReads } from './reads.ts';
+
+/** Rows that were known, were missing in a read of the newest timeline that began later, and are there again after it. */
+export const resurrected: Checker = {
+  name: 'resurrected',
+  about: 'integrity',
+  needs: 'run',
+  check(evidence) {
+    const { reads, resurrected: found } = replayReads(evidence);
+    if (reads.length === 0) return { verdict: 'unknown', count: 0, looked: 'no reads on -rw', sentences: [] };
+    const looked = amount(reads.length, 'read on -rw', 'reads on -rw');
+    const [first] = found;
+    if (first === undefined) return passed(looked);
+    const { server, timeline, startMs } = first.read;
+    const head = amount(found.length, 'known row was missing and came back', 'known rows were missing and came back');
+    const where = `${server} on timeline ${timeline ?? '?'} did not have them ${new Moments(evidence).at(startMs)}`;
+    return {
+      verdict: 'fail',
+      count: found.length,
+      looked,
+      sentences: [
+        `${head}: ${someWrites(found, found.length)}; ${where}`,
+        'look first at which data directory each primary started from: one of them was older than what clients had been told',
+      ],
+    };
+  },
+};
