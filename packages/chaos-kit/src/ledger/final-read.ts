@@ -29,6 +29,8 @@ export interface FinalReadContext {
   readonly payloads: Payloads;
   /** Directory of the history, in which the rows are kept too. */
   readonly historyDir: string | undefined;
+  /** How far times of writers and of observers may be apart, in ms. */
+  readonly clockUncertaintyMs?: number | undefined;
   /** Bound of the whole, retries included, in ms. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;

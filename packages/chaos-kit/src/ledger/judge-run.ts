@@ -1,6 +1,5 @@
-import type { Observations } from '../observers/observation-file.ts';
 import { runCheckers } from './checkers/checker.ts';
-import type { CheckResult } from './checkers/checker.ts';
+import type { CheckResult, RunEvidence } from './checkers/checker.ts';
 import { CHECKERS } from './checkers/index.ts';
 import { zeroLossClaim } from './durability.ts';
 import type { DurabilityProfile, ZeroLossClaim } from './durability.ts';
@@ -45,17 +44,20 @@ export interface LedgerVerification {
   readonly durationMs: number;
 }
 
+/** What others than the writers saw, and on which clock. */
+export type Seen = Omit<RunEvidence, 'record'>;
+
 /** Judges a run by what the final read found and what observers saw. Needs nothing but its arguments, so that a stored run can be judged again. */
 export function judgeRun(
   record: RunRecord,
   read: FinalRead,
-  observations?: Observations,
+  seen: Seen = {},
   startMs = performance.now(),
 ): LedgerVerification {
   const facts = factsOf(record);
   const counts = compare(record, read);
   const losses = counts.lost + counts.lostWeak > 0 ? findLosses(record) : NO_LOSSES;
-  const checks = runCheckers(CHECKERS, { record, read, counts, observations });
+  const checks = runCheckers(CHECKERS, { record, read, counts, ...seen });
   return {
     ...facts,
     ...judge(record.acknowledged, facts.zeroLossClaim, record.doubts, checks),
@@ -79,11 +81,11 @@ export function judgeRun(
 export function judgeUnread(
   record: RunRecord,
   reason: string,
-  observations?: Observations,
+  seen: Seen = {},
   startMs = performance.now(),
 ): LedgerVerification {
   const facts = factsOf(record);
-  const checks = runCheckers(CHECKERS, { record, observations });
+  const checks = runCheckers(CHECKERS, { record, ...seen });
   return {
     ...facts,
     ...judge(record.acknowledged, facts.zeroLossClaim, [reason, ...record.doubts], checks),

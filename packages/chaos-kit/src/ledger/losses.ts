@@ -41,20 +41,23 @@ export function findLosses(record: RunRecord, outcomes: readonly LostWrite['outc
     const outcome = completions.outcome(i);
     if ((outcome !== 'ok' && outcome !== 'ok-weak') || !outcomes.includes(outcome)) continue;
     const c = completions.at(i);
-    if (record.states(c.writer).copies(c.seq) > 0) continue;
+    const states = record.states(c.writer);
     const { server, timeline } = record.origins[c.origin] ?? { server: 'unknown', timeline: 0 };
-    const sum = byOrigin.get(c.origin);
-    if (sum === undefined) {
-      const bounds = { firstAckMs: c.endMs, lastAckMs: c.endMs, firstLsn: c.lsn, lastLsn: c.lsn };
-      byOrigin.set(c.origin, { server, timeline, lost: 1, ...bounds });
-    } else {
-      sum.lost++;
-      sum.lastAckMs = c.endMs;
-      if (c.lsn > 0) sum.firstLsn = sum.firstLsn === 0 ? c.lsn : Math.min(sum.firstLsn, c.lsn);
-      sum.lastLsn = Math.max(sum.lastLsn, c.lsn);
-    }
-    if (first.length < MAX_EXAMPLES) {
-      first.push({ writer: c.writer, seq: c.seq, outcome, ackedAtMs: c.endMs, server, timeline });
+    for (let seq = c.seq; seq < c.seq + c.count; seq++) {
+      if (states.copies(seq) > 0) continue;
+      const sum = byOrigin.get(c.origin);
+      if (sum === undefined) {
+        const bounds = { firstAckMs: c.endMs, lastAckMs: c.endMs, firstLsn: c.lsn, lastLsn: c.lsn };
+        byOrigin.set(c.origin, { server, timeline, lost: 1, ...bounds });
+      } else {
+        sum.lost++;
+        sum.lastAckMs = c.endMs;
+        if (c.lsn > 0) sum.firstLsn = sum.firstLsn === 0 ? c.lsn : Math.min(sum.firstLsn, c.lsn);
+        sum.lastLsn = Math.max(sum.lastLsn, c.lsn);
+      }
+      if (first.length < MAX_EXAMPLES) {
+        first.push({ writer: c.writer, seq, outcome, ackedAtMs: c.endMs, server, timeline });
+      }
     }
   }
   return { first, byOrigin: [...byOrigin.values()] };

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { HistoryError } from '../ledger/history/history-error.ts';
+import { monotonicAheadMs } from '../ledger/process/clock-offset.ts';
 import { OBSERVATIONS_VERSION, parseObservation } from './observation.ts';
 import type {
   BeginObservation,
@@ -90,7 +91,7 @@ export function noteFaults(dir: string, faults: readonly FaultFacts[]): void {
 
 function thisProcess(): ObservationClock {
   const startedAtMs = performance.now();
-  return { startedAt: Date.now(), startedAtMs, bootMs: Number(process.hrtime.bigint()) / 1e6 };
+  return { startedAt: Date.now(), startedAtMs, bootMs: startedAtMs + monotonicAheadMs() };
 }
 
 /**

@@ -35,7 +35,7 @@ describe('failover under load', () => {
     expect(unknown).toBeGreaterThan(0);
     expect(result.origins.map(({ timeline }) => timeline)).toEqual([1, 2]);
     expect(result.notes.join()).toContain('sessions could not be checked on p');
-    expect(result.checks.filter(({ verdict }) => verdict !== 'pass')).toEqual([]);
+    expect(result.checks.filter(({ verdict }) => verdict !== 'pass' && verdict !== 'unknown')).toEqual([]);
     expect(result.checks.map(({ checker }) => checker)).toEqual(
       expect.arrayContaining(['lost', 'hole', 'beyond-fork', 'dual-ack', 'power']),
     );

@@ -40,7 +40,7 @@ export const beyondFork: Checker = {
     const { completions } = record;
     for (let i = 0; i < completions.length; i++) {
       if (!completions.acknowledged(i)) continue;
-      const { origin, lsn, writer, seq } = completions.at(i);
+      const { origin, lsn, writer, seq, count: rows } = completions.at(i);
       const by = record.origins[origin];
       if (by === undefined || by.timeline >= read.timeline) continue;
       const fork = forks.get(by.timeline);
@@ -49,9 +49,10 @@ export const beyondFork: Checker = {
       if (fork !== undefined && (lsn === 0 || lsn < fork.lsn)) continue;
       const entry = beyond.get(origin) ?? { ...by, fork, count: 0, there: 0, furthest: 0 };
       beyond.set(origin, entry);
-      entry.count++;
+      entry.count += rows;
       entry.furthest = Math.max(entry.furthest, lsn);
-      if (record.states(writer).copies(seq) > 0) entry.there++;
+      const states = record.states(writer);
+      for (let at = seq; at < seq + rows; at++) if (states.copies(at) > 0) entry.there++;
     }
     const count = [...beyond.values()].reduce((sum, entry) => sum + entry.count, 0);
     if (count > 0)

@@ -9,6 +9,8 @@ export interface RunEvidence {
   readonly record: RunRecord;
   /** Missing: no observers ran. */
   readonly observations?: Observations | undefined;
+  /** How far times of writers and of observers may be apart, in ms. Default 0: they read one clock. */
+  readonly clockUncertaintyMs?: number | undefined;
 }
 
 /** What a checker may look at: the run, with the copies of each write that the final read found. */

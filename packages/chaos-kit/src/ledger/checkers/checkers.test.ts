@@ -107,6 +107,21 @@ describe('hole', () => {
     expect(count([{}, { gone: true }, { writer: 1 }])).toBe(0);
   });
 
+  test('nor does a failover keep a part of one statement', () => {
+    const record = new RunRecord(1);
+    record.begin(0, 3);
+    const times = { dueMs: 1, sentMs: 1, endMs: 2 };
+    record.acknowledge({ writer: 0, seq: 0, count: 3, outcome: 'ok', ...times, lsn: 1 }, 'a', 1, 0);
+    record.states(0).clearCopies();
+    record.states(0).countCopy(0);
+    const counts = { ...NOTHING, acknowledged: 3, lost: 2 };
+    const found = hole.check({ record, counts, read: { timeline: 1, forks: [] } });
+    expect(found).toMatchObject({ verdict: 'fail', count: 2 });
+    expect(found.sentences).toContain(
+      'writer 0 is missing write 1, while write 0 of the same statement is there; a had acknowledged both on timeline 1',
+    );
+  });
+
   test('names ten and counts all', () => {
     const { count: found, sentences } = hole.check(
       evidence([...Array.from({ length: 25 }, () => ({ gone: true })), {}]),

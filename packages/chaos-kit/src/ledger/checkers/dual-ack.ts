@@ -20,6 +20,8 @@ export const dualAck: Checker = {
   needs: 'run',
   check({ record }): Findings {
     const { completions, origins } = record;
+    const looked = `${amount(record.acknowledged, 'acknowledgement')} by ${amount(origins.length, 'server')}`;
+    if (origins.length < 2) return passed(looked);
     const overlaps = new Map<number, Overlap>();
     for (let i = 0; i < completions.length; i++) {
       if (!completions.acknowledged(i)) continue;
@@ -41,7 +43,6 @@ export const dualAck: Checker = {
     const proven = found.filter(({ late, early }) => late.timeline !== early.timeline);
     const sentences = [...proven, ...found.filter((it) => !proven.includes(it))].map(describe);
     const count = Math.max(0, ...found.map((it) => it.count));
-    const looked = `${amount(record.acknowledged, 'acknowledgement')} by ${amount(origins.length, 'server')}`;
     if (found.length === 0) return passed(looked);
     return { looked, verdict: proven.length > 0 ? 'fail' : 'inconclusive', count, sentences };
   },

@@ -39,11 +39,13 @@ function unmet({ record, observations, ...rest }: RunEvidence & { read?: { timel
   const { completions } = record;
   const untilMs = fault.effectAtMs ?? fault.atMs + UNDATED_EFFECT_MS;
   let lively = false;
+  // one that never ended was under way at any time after it was sent
   let inFlight = record.inFlight > 0;
   for (let i = completions.firstAtOrAfter(fault.atMs - LIVELY_MS); i < completions.length; i++) {
     const endMs = completions.endMs(i);
     if (completions.acknowledged(i) && endMs <= fault.atMs) lively = true;
     if (endMs >= fault.atMs && completions.sentMs(i) <= untilMs) inFlight = true;
+    if (inFlight && endMs > fault.atMs) break;
   }
   const sentences: string[] = [];
   if (!lively) sentences.push(`no write was acknowledged in the second before ${fault.what}, so it hit an idle system`);

@@ -27,6 +27,8 @@ export interface Told {
   readonly gone: readonly Absence[];
 }
 
+/** What comes this soon after something is not taken to come after it, in ms: the two were timed by two processes. */
+const SLACK_MS = 1;
 /** Beyond as many missing rows they are no longer told apart. */
 const MAX_ABSENCES = 1_000_000;
 
@@ -55,11 +57,13 @@ function replay(evidence: Evidence | RunEvidence): Told {
   const stale: (Absence & { newConnection: boolean })[] = [];
   const acknowledged = new Acknowledged(record);
   const newest = new NewestTimeline(record);
+  const slackMs = SLACK_MS + (evidence.clockUncertaintyMs ?? 0);
   for (const read of reads) {
-    acknowledged.until(read.startMs, known);
-    const behind = read.recovering || (read.timeline ?? 0) < newest.at(read.startMs);
+    acknowledged.until(read.startMs - slackMs, known);
+    const behind = read.recovering || (read.timeline ?? 0) < newest.at(read.startMs - slackMs);
     const newConnection =
-      newest.at(read.openedMs) > (read.timeline ?? 0) || (read.recovering && newest.at(read.openedMs) > 0);
+      newest.at(read.openedMs - slackMs) > (read.timeline ?? 0) ||
+      (read.recovering && newest.at(read.openedMs - slackMs) > 0);
     eachRow(read, (writer, seq) => {
       seen.of(writer).add(seq);
       const absence = behind ? undefined : missing.get(keyOf(writer, seq));
@@ -124,8 +128,8 @@ class Acknowledged {
     const { completions } = this.#record;
     for (; this.#next < completions.length && completions.endMs(this.#next) <= ms; this.#next++) {
       if (!completions.acknowledged(this.#next)) continue;
-      const { writer, seq } = completions.at(this.#next);
-      known.of(writer).add(seq);
+      const { writer, seq, count } = completions.at(this.#next);
+      for (let at = seq; at < seq + count; at++) known.of(writer).add(at);
     }
   }
 }

@@ -57,7 +57,7 @@ export function writableTimes(probes: readonly ProbeObservation[]): Writable[] {
       continue;
     }
     const time = open.get(key);
-    if (time === undefined || time.first.timeline !== probe.timeline) {
+    if (time === undefined || !sameTerms(time.first, probe)) {
       const begun = { first: probe, last: probe };
       open.set(key, begun);
       times.push(begun);
@@ -90,6 +90,11 @@ function commonTime(a: Writable, b: Writable): { fromMs: number; toMs: number } 
   const fromMs = Math.max(a.first.endMs, b.first.endMs);
   const toMs = Math.min(a.last.startMs, b.last.startMs);
   return fromMs <= toMs ? { fromMs, toMs } : undefined;
+}
+
+/** Whether two answers are of the same timeline and durability. */
+function sameTerms(a: ProbeObservation, b: ProbeObservation): boolean {
+  return a.timeline === b.timeline && alone(a) === alone(b);
 }
 
 function sameServer(a: ProbeObservation, b: ProbeObservation): boolean {

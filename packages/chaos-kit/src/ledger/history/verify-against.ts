@@ -29,6 +29,7 @@ export async function verifyAgainst(
     record,
     payloads: new Payloads(options.seed, options.payloadBytes),
     historyDir: dir,
+    clockUncertaintyMs: manifest.clock?.uncertaintyMs,
     timeoutMs: o.timeoutMs ?? 60_000,
     signal: o.signal ?? new AbortController().signal,
   });

@@ -26,17 +26,17 @@ export function verifyStored(dir: string): StoredVerification {
   const { record, manifest } = run;
   const { seed, payloadBytes, table } = manifest.options;
   const tally = new Tally(record, new Payloads(seed, payloadBytes), record.tombstones);
-  const observations = readObservations(dir);
+  const seen = { observations: readObservations(dir), clockUncertaintyMs: manifest.clock?.uncertaintyMs };
   const facts = readRows(dir, (writer, seq, changed) => tally.add(writer, seq, changed));
   if (facts === undefined) {
     const reason = 'no final read was kept with the history: the run ended before one, or none succeeded';
-    return { run, verification: withNotes(judgeUnread(record, reason, observations, startMs), run) };
+    return { run, verification: withNotes(judgeUnread(record, reason, seen, startMs), run) };
   }
   if (facts.table !== table) {
     const file = join(dir, HISTORY_FILES.rows);
     throw new HistoryError(file, undefined, `holds the rows of table ${facts.table}; those of ${table} would be right`);
   }
-  const verification = judgeRun(record, { ...facts, tally }, observations, startMs);
+  const verification = judgeRun(record, { ...facts, tally }, seen, startMs);
   return { run, verification: withNotes(verification, run) };
 }
 

@@ -5,6 +5,25 @@ export function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
 
+/** Two readings closer together than this, in ms, are as good as it gets. */
+const CLOSE_MS = 0.01;
+
+/**
+ * How far the clock of the host is ahead of `performance.now()` of this process, in ms. The two cannot be read at once, and a
+ * busy host may take the processor away in between, so the closest of some readings counts.
+ */
+export function monotonicAheadMs(): number {
+  let best = { aheadMs: 0, apartMs: Infinity };
+  for (let i = 0; i < 50 && best.apartMs > CLOSE_MS; i++) {
+    const beforeMs = performance.now();
+    const hostMs = monotonicMs();
+    const afterMs = performance.now();
+    const apartMs = afterMs - beforeMs;
+    if (apartMs < best.apartMs) best = { aheadMs: hostMs - (beforeMs + afterMs) / 2, apartMs };
+  }
+  return best.aheadMs;
+}
+
 /** One question for the other clock: when it was sent and answered on ours, and what the other one said, in ms. */
 export interface ClockSample {
   readonly sentMs: number;

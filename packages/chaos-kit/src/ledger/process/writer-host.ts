@@ -15,7 +15,7 @@ import type { LedgerTarget } from '../target.ts';
 import { Writer } from '../writer.ts';
 import { sendError } from './sent-error.ts';
 import { AddressBook } from './address-book.ts';
-import { monotonicMs } from './clock-offset.ts';
+import { monotonicAheadMs, monotonicMs } from './clock-offset.ts';
 import { PROTOCOL_VERSION } from './messages.ts';
 import type { FromWriters, HistoryPart, ToWriters } from './messages.ts';
 
@@ -142,7 +142,7 @@ class Run {
 
   static async start(message: Start, addresses: AddressBook, send: Send): Promise<Run> {
     const { options, about, historyDir, clock } = message;
-    const shiftMs = monotonicMs() - performance.now() + clock.shiftMs;
+    const shiftMs = monotonicAheadMs() + clock.shiftMs;
     const now = (): number => performance.now() + shiftMs;
     const runClock = { startedAt: Date.now(), node: process.version, now };
     const { shared, uncertaintyMs } = clock;

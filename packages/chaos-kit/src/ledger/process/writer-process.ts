@@ -4,7 +4,7 @@ import type { LedgerError } from '../errors.ts';
 import type { ResolvedLedgerOptions } from '../options.ts';
 import type { LedgerTarget } from '../target.ts';
 import { HistoryWriteError } from '../history/history-error.ts';
-import { clockOffset, monotonicMs } from './clock-offset.ts';
+import { clockOffset, monotonicAheadMs } from './clock-offset.ts';
 import type { ClockSample } from './clock-offset.ts';
 import { HistoryMirror } from './history-mirror.ts';
 import type { WriterLink, WriterPlace } from './link.ts';
@@ -263,7 +263,7 @@ export class WriterProcess {
       // not all of them in the same moment of load
       await sleep(1);
     }
-    return clockOffset(samples, performance.now() - monotonicMs());
+    return clockOffset(samples, -monotonicAheadMs());
   }
 
   async #tellAddress(id: number): Promise<void> {
