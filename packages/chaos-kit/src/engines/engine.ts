@@ -2,9 +2,12 @@ import type { KubeClient } from '@cnpg-chaos/cnpg-utils';
 import type { LabControl } from './lab-control.ts';
 
 /** Every engine by name, in the order in which error messages list them. */
-export const engineNames = ['kubernetes', 'chaos-mesh', 'lab'] as const;
+export const engineNames = ['kubernetes', 'chaos-mesh', 'agent', 'lab'] as const;
 
-/** Who breaks things: `kubernetes` uses the plain API, `chaos-mesh` its custom resources, `lab` the machines themselves. */
+/**
+ * Who breaks things: `kubernetes` uses the plain API, `chaos-mesh` its custom resources, `agent` a pod on each node,
+ * `lab` the machines themselves.
+ */
 export type EngineName = (typeof engineNames)[number];
 
 /** Plain data that survives a journal on disk. */

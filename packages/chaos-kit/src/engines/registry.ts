@@ -1,3 +1,4 @@
+import { agentEngine } from './agent/agent-engine.ts';
 import { chaosMeshEngine } from './chaos-mesh/chaos-mesh-engine.ts';
 import type { Engine, EngineName } from './engine.ts';
 import { kubernetesEngine } from './kubernetes/kubernetes-engine.ts';
@@ -10,5 +11,6 @@ export type EngineRegistry = Readonly<Record<EngineName, Engine>>;
 export const defaultEngines: EngineRegistry = {
   kubernetes: kubernetesEngine,
   'chaos-mesh': chaosMeshEngine,
+  agent: agentEngine,
   lab: labEngine,
 };

@@ -21,7 +21,7 @@ export interface EngineChoice {
 }
 
 // Chaos Mesh first: where somebody installed it, its behaviour is what they want to see
-const preference: readonly EngineName[] = ['chaos-mesh', 'kubernetes', 'lab'];
+const preference: readonly EngineName[] = ['chaos-mesh', 'agent', 'kubernetes', 'lab'];
 
 /**
  * Says which engines may be tried for a fault, best first. An explicit wish leaves exactly one.

@@ -8,6 +8,7 @@ export { instanceKilled, withInstanceKilled } from './instance-killed.ts';
 export { nodeDown, withNodeDown } from './node-down.ts';
 export { nodeDrained, withNodeDrained } from './node-drained.ts';
 export { operatorDown, withOperatorDown } from './operator-down.ts';
+export { partition, withPartition } from './partition.ts';
 export { primaryKilled, withPrimaryKilled } from './primary-killed.ts';
 export { replayPaused, withReplayPaused } from './replay-paused.ts';
 export { replicaKilled, withReplicaKilled } from './replica-killed.ts';

@@ -19,10 +19,15 @@ export function fakeEngine(parts: FakeEngineParts = {}): Engine {
   };
 }
 
-/** A registry with two engines; the second is absent from the cluster unless given. */
+/** A registry in which everything but `kubernetes` is absent from the cluster unless given. */
 export function fakeEngines(kubernetes: Engine, chaosMesh?: Engine): EngineRegistry {
   const absent = fakeEngine({ problems: [{ missing: 'CRD is not installed', remedy: 'install it' }] });
-  return { kubernetes, 'chaos-mesh': chaosMesh ?? { ...absent, name: 'chaos-mesh' }, lab: { ...absent, name: 'lab' } };
+  return {
+    kubernetes,
+    'chaos-mesh': chaosMesh ?? { ...absent, name: 'chaos-mesh' },
+    agent: { ...absent, name: 'agent' },
+    lab: { ...absent, name: 'lab' },
+  };
 }
 
 /** An action with the given undo steps and act. */

@@ -40,6 +40,7 @@ const engine: Engine = {
 export const engines: EngineRegistry = {
   kubernetes: engine,
   'chaos-mesh': { ...engine, name: 'chaos-mesh' },
+  agent: { ...engine, name: 'agent' },
   lab: { ...engine, name: 'lab' },
 };
 
