@@ -307,7 +307,7 @@ export { directoryIsEmpty, fileExists } from './kube/files.ts';
 export { ForwardError, openForward, type Forward, type ForwardOptions, type ForwardTarget } from './kube/forward.ts';
 export { BeingDeletedError, HOLD_FINALIZER, holdObject, releaseObject, removeFinalizers } from './kube/hold.ts';
 export { parseJsonLog, postgresRecords, type JsonLog, type PostgresLogRecord } from './kube/json-logs.ts';
-export { PooledKubeConfig } from './kube/kube-config.ts';
+export { createPooledKubeConfig, type PooledKubeConfig } from './kube/kube-config.ts';
 export { tailLogs, type LogLine, type LogTail, type LogTailOptions } from './kube/tail.ts';
 export { followLogs, podLogs, type LogOptions, type LogTarget } from './kube/logs.ts';
 export {

@@ -1,21 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import {
+import type {
+  ApiConstructor,
+  ApiType,
   AppsV1Api,
   CoordinationV1Api,
   CoreV1Api,
-  createConfiguration,
   DiscoveryV1Api,
+  KubernetesObject,
   PolicyV1Api,
+  RequestContext,
   ResponseContext,
-  ServerConfiguration,
   StorageV1Api,
-  wrapHttpLibrary,
-  type ApiConstructor,
-  type ApiType,
-  type KubernetesObject,
-  type RequestContext,
 } from '@kubernetes/client-node';
+import { clientNode } from './client-node.ts';
 import { reviveDates } from './dates.ts';
 import {
   CnpgNotInstalledError,
@@ -25,7 +23,7 @@ import {
   NoContextError,
   NotFoundError,
 } from './errors.ts';
-import { PooledKubeConfig } from './kube-config.ts';
+import { createPooledKubeConfig, type PooledKubeConfig } from './kube-config.ts';
 import { describeRef, type CallOptions, type CollectionRef, type ResourceRef } from './refs.ts';
 import { apiVersionPath, knownResourceName, type ResourceName } from './resource-names.ts';
 import { KubeTransport, type KubeRequest } from './transport.ts';
@@ -128,7 +126,7 @@ export class KubeClient {
   }
 
   static #fromText(text: string, options: KubeClientOptions, what: string, folder: string | undefined): KubeClient {
-    const config = new PooledKubeConfig();
+    const config = createPooledKubeConfig();
     try {
       config.loadFromString(text);
     } catch (error) {
@@ -149,28 +147,29 @@ export class KubeClient {
   }
 
   get core(): CoreV1Api {
-    return this.api(CoreV1Api);
+    return this.api(clientNode().CoreV1Api);
   }
   get apps(): AppsV1Api {
-    return this.api(AppsV1Api);
+    return this.api(clientNode().AppsV1Api);
   }
   get coordination(): CoordinationV1Api {
-    return this.api(CoordinationV1Api);
+    return this.api(clientNode().CoordinationV1Api);
   }
   get discovery(): DiscoveryV1Api {
-    return this.api(DiscoveryV1Api);
+    return this.api(clientNode().DiscoveryV1Api);
   }
   get storage(): StorageV1Api {
-    return this.api(StorageV1Api);
+    return this.api(clientNode().StorageV1Api);
   }
   get policy(): PolicyV1Api {
-    return this.api(PolicyV1Api);
+    return this.api(clientNode().PolicyV1Api);
   }
 
   /** A generated API of client-node that uses this client's connections, time limit and error classes. */
   api<T extends ApiType>(constructor: ApiConstructor<T>): T {
     const cached = this.#apis.get(constructor);
     if (cached !== undefined) return cached as T;
+    const { createConfiguration, ServerConfiguration, wrapHttpLibrary } = clientNode();
     const created = new constructor(
       createConfiguration({
         baseServer: new ServerConfiguration(this.server, {}),
@@ -416,13 +415,14 @@ export class KubeClient {
       },
       signal === undefined ? {} : { signal },
     );
-    return new ResponseContext(
+    const Response = clientNode().ResponseContext;
+    return new Response(
       status,
       { 'content-type': contentType },
       {
         text: () => Promise.resolve(text),
         binary: () => Promise.resolve(Buffer.from(text)),
-        stream: () => new Response(text).body,
+        stream: () => new globalThis.Response(text).body,
       },
     );
   }

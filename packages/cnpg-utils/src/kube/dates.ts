@@ -1,4 +1,4 @@
-import * as models from '@kubernetes/client-node';
+import { clientNode, type ClientNode } from './client-node.ts';
 
 // The generated models say which fields are dates. Only those are converted; everything else stays as the API server
 // sent it, so that fields which this client is too old to know survive a read-modify-write.
@@ -12,7 +12,7 @@ const attributesOf = new Map<string, readonly Attribute[] | undefined>();
 
 function modelAttributes(type: string): readonly Attribute[] | undefined {
   if (attributesOf.has(type)) return attributesOf.get(type);
-  const model: unknown = Reflect.get(models, type);
+  const model: unknown = Reflect.get(clientNode(), type);
   const attributes =
     typeof model === 'function' && 'getAttributeTypeMap' in model && typeof model.getAttributeTypeMap === 'function'
       ? toAttributes((model.getAttributeTypeMap as () => unknown)())
@@ -60,7 +60,7 @@ function reviveField(holder: Record<string, unknown>, field: string, type: strin
   if (value === null || value === undefined) return;
   if (typeof value === 'string') {
     if (type === 'Date') holder[field] = new Date(value);
-    else if (type === 'V1MicroTime') holder[field] = new MicroTime(value);
+    else if (type === 'V1MicroTime') holder[field] = microTime(value);
     return;
   }
   if (typeof value !== 'object') return;
@@ -77,20 +77,31 @@ function isRecord(value: object): value is Record<string, unknown> {
   return !Array.isArray(value);
 }
 
+type MicroTimeClass = new (text: string) => InstanceType<ClientNode['V1MicroTime']>;
+
+let microTimeClass: MicroTimeClass | undefined;
+
+function microTime(text: string): Date {
+  microTimeClass ??= defineMicroTime(clientNode());
+  return new microTimeClass(text);
+}
+
 // A Date holds milliseconds only, so a Lease would come back with its last three digits lost.
-class MicroTime extends models.V1MicroTime {
-  readonly #text: string;
+function defineMicroTime({ V1MicroTime }: ClientNode): MicroTimeClass {
+  return class MicroTime extends V1MicroTime {
+    readonly #text: string;
 
-  constructor(text: string) {
-    super(text);
-    this.#text = text;
-  }
+    constructor(text: string) {
+      super(text);
+      this.#text = text;
+    }
 
-  override toISOString(): string {
-    const digits = /\.(?<fraction>\d{1,6})/.exec(this.#text)?.groups?.['fraction'] ?? '';
-    const atParse = new Date(this.#text).getTime();
-    // Changed since it was read: the text no longer speaks for it.
-    if (atParse !== this.getTime()) return super.toISOString();
-    return `${new Date(atParse).toISOString().slice(0, 19)}.${digits.padEnd(6, '0')}Z`;
-  }
+    override toISOString(): string {
+      const digits = /\.(?<fraction>\d{1,6})/.exec(this.#text)?.groups?.['fraction'] ?? '';
+      const atParse = new Date(this.#text).getTime();
+      // Changed since it was read: the text no longer speaks for it.
+      if (atParse !== this.getTime()) return super.toISOString();
+      return `${new Date(atParse).toISOString().slice(0, 19)}.${digits.padEnd(6, '0')}Z`;
+    }
+  };
 }
