@@ -1,6 +1,7 @@
 import { AppendHistory } from '../../src/ledger/transactions/list-append/append-history.ts';
 import type { AppendOp, ListRead } from '../../src/ledger/transactions/list-append/append-history.ts';
 import type { IsolationLevel } from '../../src/ledger/transactions/isolation.ts';
+import { randomOf } from '../../src/ledger/transactions/random.ts';
 
 /** What a simulated run looks like. */
 export interface SimulationOptions {
@@ -33,17 +34,6 @@ interface Running {
   readonly snapshot: number;
   at: number;
   waited: number;
-}
-
-/** Small generator of random numbers (xorshift32), so that a seed repeats a run. */
-export function randomOf(seed: number): () => number {
-  let state = seed | 0 || 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
 }
 
 /**
