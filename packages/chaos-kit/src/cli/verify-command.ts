@@ -1,6 +1,9 @@
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { verifyStored } from '../ledger/history/verify-stored.ts';
 import type { StoredVerification } from '../ledger/history/verify-stored.ts';
+import { verifyStoredTransactions } from '../ledger/transactions/verify-stored.ts';
+import type { TransactionVerification } from '../ledger/transactions/transaction-verdict.ts';
 import type { Command, CommandInput } from './command.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -12,6 +15,7 @@ const ENDS = { closed: 'ended', running: 'not ended', 'gave-up': 'given up: it c
 export const verifyCommand: Command = {
   name: 'verify',
   usage: `  npx chaos-kit verify <dir> [--json]          judge a stored run of the write ledger again
+  npx chaos-kit verify <file.jsonl> [--json]   check a stored run of bank or list-append again
                                                exit code 0 pass, 1 fail, 3 inconclusive, 2 not readable
       --server <url>     read the table first, for a run whose process was killed: postgres://user:password@host:port/database
                          ends the sessions of the run, so not while it is still going on
@@ -31,6 +35,12 @@ export const verifyCommand: Command = {
     const { server, instance } = options;
     if (server === undefined && instance !== undefined) {
       throw new UsageError('--instance needs a --server to read from');
+    }
+    if (statSync(resolve(dir), { throwIfNoEntry: false })?.isFile() === true) {
+      if (server !== undefined) throw new UsageError(`--server is for a run of the ledger, ${dir} is a file`);
+      const found = verifyStoredTransactions(resolve(dir));
+      print(options['json'] === true ? `${JSON.stringify(found, undefined, 2)}\n` : describeTransactions(found));
+      return EXIT_CODES[found.verdict];
     }
     const stored = server === undefined ? verifyStored(resolve(dir)) : await readAndVerify(resolve(dir), options);
     print(options['json'] === true ? `${JSON.stringify(plain(stored), undefined, 2)}\n` : describe(stored));
@@ -76,6 +86,20 @@ function describe({ run, verification }: StoredVerification): string {
     ...notes.map((note) => `note: ${note}`),
   ];
   return `${lines.join('\n').replaceAll(/\n{3,}/g, '\n\n')}\n`;
+}
+
+function describeTransactions(found: TransactionVerification): string {
+  const { workload, isolation, expected, verdict, reasons, notes, counts } = found;
+  const held = expected === isolation ? '' : `, held to ${expected}`;
+  const lines = [
+    verdict,
+    ...reasons.map((reason) => `  ${reason}`),
+    '',
+    `${workload} at ${isolation}${held}`,
+    ...Object.entries(counts).map(([name, count]) => `  ${spaced(name).padEnd(18)}${String(count).padStart(10)}`),
+    ...notes.map((note) => `note: ${note}`),
+  ];
+  return `${lines.join('\n')}\n`;
 }
 
 /** `acknowledgedWeak` → `acknowledged weak`. */

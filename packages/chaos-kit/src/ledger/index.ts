@@ -32,3 +32,4 @@ export type { ForeignRow } from './tally.ts';
 export type { LedgerCounts, LedgerVerdict } from './verdict.ts';
 export type { LedgerVerification } from './judge-run.ts';
 export type { LossByOrigin, LostWrite } from './losses.ts';
+export * from './transactions/index.ts';

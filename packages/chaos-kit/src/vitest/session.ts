@@ -9,7 +9,7 @@ import type { EngineWish } from '../engines/select-engine.ts';
 import { Experiment } from '../experiment/experiment.ts';
 import { ExperimentOverError } from '../experiment/experiment-error.ts';
 import type { ExperimentSubject } from '../experiment/subject.ts';
-import type { LedgerVerification } from '../ledger/index.ts';
+import type { FinalReader, LedgerVerification, TransactionVerification } from '../ledger/index.ts';
 import { RunLogWriter } from '../report/run-log.ts';
 import type { ExperimentStart } from '../report/run-log.ts';
 import type { ExperimentReport } from '../report/schema.ts';
@@ -49,6 +49,19 @@ export interface SessionOptions {
   startLedger?: (o: LedgerStart) => Promise<TestLedger>;
 }
 
+/** A workload that runs beside the ledger: `Bank` or `ListAppend`. */
+export interface TestWorkload extends AsyncDisposable {
+  verify(options: { final: FinalReader }): Promise<Pick<TransactionVerification, 'workload' | 'verdict' | 'reasons'>>;
+}
+
+/** What a workload beside the ledger is started with. */
+export interface WorkloadStart {
+  seed: number;
+  signal: AbortSignal;
+  historyFile: string;
+  about: Record<string, unknown>;
+}
+
 /** What the workload of a test is started with. */
 export interface LedgerStart {
   seed: number;
@@ -76,6 +89,7 @@ export class Session {
   #ticker: NodeJS.Timeout | undefined;
   #accepted: LossBound | undefined;
   #ended = false;
+  readonly #workloads: TestWorkload[] = [];
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -103,6 +117,24 @@ export class Session {
   get ledger(): TestLedger {
     if (!this.#ledger) throw new TypeError("this test has no ledger: its `workload` is 'none'");
     return this.#ledger;
+  }
+
+  /**
+   * Starts a workload beside the ledger. At the end of the test it is verified, and what it found goes into the verdict.
+   * @param start is given a file for its history, beside that of the ledger
+   */
+  async startWorkload<T extends TestWorkload>(kind: string, start: (o: WorkloadStart) => Promise<T>): Promise<T> {
+    const { experiment } = this;
+    const { seed, signal, name, runLogPath } = this.#options;
+    const historyFile = join(dirname(runLogPath), experiment.id, `${kind}.jsonl`);
+    const about = { experiment: name, cluster: this.#start.cluster };
+    const workload = await start({ seed, signal, historyFile, about });
+    if (this.#ended) {
+      await workload[Symbol.asyncDispose]();
+      throw new ExperimentOverError(`the test "${name}" has ended`);
+    }
+    this.#workloads.push(workload);
+    return workload;
   }
 
   /** Starts the workload and the experiment. What was started is ended by {@link finish}, also when this throws. */
@@ -185,9 +217,11 @@ export class Session {
       if (healed && needsRecovery(experiment)) await attempt(() => this.#recover(experiment, hurry.signal));
       const verification = cancelled || hurry.signal.aborted ? undefined : await this.#verify(experiment);
       const promised = this.#options.cluster.profile.zeroLoss;
+      if (!cancelled && !hurry.signal.aborted) await this.#verifyWorkloads(experiment);
       const loss = verification && judgeLoss(verification, { promised, accepted: this.#accepted });
       if (loss) experiment.addFinding(loss);
       await attempt(async () => this.#ledger?.[Symbol.asyncDispose]());
+      for (const workload of this.#workloads) await attempt(async () => workload[Symbol.asyncDispose]());
       for (const finding of findingsOfTest(test, experiment.result().findings)) experiment.addFinding(finding);
       experiment.timeline.close();
       const result = experiment.result();
@@ -215,6 +249,24 @@ export class Session {
         reason: `the ledger could not be verified: ${error instanceof Error ? error.message : String(error)}`,
       });
       return undefined;
+    }
+  }
+
+  async #verifyWorkloads(experiment: Experiment): Promise<void> {
+    for (const workload of this.#workloads) {
+      try {
+        const {
+          workload: source,
+          verdict,
+          reasons,
+        } = await workload.verify({
+          final: this.#options.cluster.finalReader(),
+        });
+        if (verdict !== 'pass') for (const reason of reasons) experiment.addFinding({ verdict, source, reason });
+      } catch (error) {
+        const reason = `a workload could not be verified: ${error instanceof Error ? error.message : String(error)}`;
+        experiment.addFinding({ verdict: 'inconclusive', source: 'workload', reason });
+      }
     }
   }
 

@@ -9,8 +9,8 @@ import type { ExperimentRun } from '../experiment/experiment-run.ts';
 import type { FaultOptions, OptionsSchema } from '../faults/fault.ts';
 import type { FaultBody, FaultFixture } from '../faults/fixture.ts';
 import * as faults from '../faults/index.ts';
-import { Ledger } from '../ledger/index.ts';
-import type { LedgerOptions } from '../ledger/index.ts';
+import { Bank, Ledger, ListAppend } from '../ledger/index.ts';
+import type { BankOptions, LedgerOptions, ListAppendOptions } from '../ledger/index.ts';
 import { labControl } from '../provider/lab.ts';
 import { RunLogWriter } from '../report/run-log.ts';
 import { failureFiles } from './failure-files.ts';
@@ -27,6 +27,11 @@ import type { TestOutcome } from './test-findings.ts';
 /** The workload of a test: options of its ledger, or `'none'` to run without one. */
 export type Workload = Omit<LedgerOptions, 'seed' | 'expectSync' | 'historyDir' | 'about'> | 'none';
 
+type SetByTheTest = 'seed' | 'signal' | 'historyFile' | 'about';
+
+/** Options of the workloads `bank` and `listAppend`. */
+export type Transactions = Omit<BankOptions, SetByTheTest> & Omit<ListAppendOptions, SetByTheTest>;
+
 // Healing, a cluster that comes back and the final read, each with its own limit; this one only catches what hangs for good.
 const finishLimitMs = 20 * 60_000;
 
@@ -40,6 +45,8 @@ const withoutFaults = base
   .extend('engine', 'auto' as EngineWish)
   // What writes while things break.
   .extend('workload', {} as Workload)
+  // What `bank` and `listAppend` do.
+  .extend('transactions', {} as Transactions)
   // All engines by name; replaced by tests of faults that need no Kubernetes.
   .extend('engines', defaultEngines)
   // Automatic, so that a hook resolves it: provisioning takes minutes and is not charged to the test.
@@ -116,7 +123,13 @@ const withoutFaults = base
     },
   )
   .extend('ledger', ({ session }): TestLedger => session.ledger)
-  .extend('chaos', ({ session }): Experiment => session.experiment);
+  .extend('chaos', ({ session }): Experiment => session.experiment)
+  .extend('bank', ({ session, cluster, transactions }) =>
+    session.startWorkload('bank', (o) => Bank.start(cluster.ledgerTarget(), { ...transactions, ...o })),
+  )
+  .extend('listAppend', ({ session, cluster, transactions }) =>
+    session.startWorkload('list-append', (o) => ListAppend.start(cluster.ledgerTarget(), { ...transactions, ...o })),
+  );
 
 type BoundFixture<F> =
   F extends FaultFixture<infer S> ? (options: FaultOptions<S>, body: FaultBody) => Promise<ExperimentRun> : never;
@@ -151,8 +164,9 @@ type FixtureFunctions = {
 /**
  * vitest's `test` with everything that a chaos spec needs. Asking for a fixture starts it.
  *
- * Options, to be set with `test.override` for a file or a `describe`: `profile`, `engine`, `workload`.
- * Fixtures: `cluster`, `ledger`, `chaos` (the experiment), `namespace` (one of the test's own, deleted at its end), and every `withX` of `faults/index.ts`.
+ * Options, to be set with `test.override` for a file or a `describe`: `profile`, `engine`, `workload`, `transactions`.
+ * Fixtures: `cluster`, `ledger`, `bank` and `listAppend` (transactions beside it), `chaos` (the experiment), `namespace` (one of the
+ * test's own, deleted at its end), and every `withX` of `faults/index.ts`.
  *
  * When the test ends, however it ends, faults are healed, the ledger is stopped and verified, and the verdict is given:
  * a test whose experiment failed or was inconclusive does not pass.

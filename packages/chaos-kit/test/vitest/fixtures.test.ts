@@ -95,6 +95,22 @@ const specs = {
       });
       test('no fault', async ({ chaos }) => { void chaos; });
     });
+    const workload = (verify: () => Promise<unknown>) => () =>
+      Promise.resolve({ verify, [Symbol.asyncDispose]: async () => console.log('the workload is gone') });
+    describe('workload', () => {
+      test('that finds something', async ({ session, withFileBroken }) => {
+        await session.startWorkload('bank', workload(async () => ({ workload: 'bank', verdict: 'fail', reasons: ['wrong-total: 29 instead of 30'] })));
+        await withFileBroken({}, () => {});
+      });
+      test('that breaks', async ({ session, withFileBroken }) => {
+        await session.startWorkload('bank', workload(async () => { throw new Error('no way in'); }));
+        await withFileBroken({}, () => {});
+      });
+      test('that passes', async ({ session, withFileBroken }) => {
+        await session.startWorkload('bank', workload(async () => ({ workload: 'bank', verdict: 'pass', reasons: [] })));
+        await withFileBroken({}, () => {});
+      });
+    });
     test('control', async ({ chaos, withFileBroken }) => {
       chaos.expectVerdict('inconclusive', 'the fault does nothing');
       await expect(withFileBroken({ nothing: true }, () => {})).rejects.toThrow('no effect was seen');
@@ -273,6 +289,9 @@ describe('a verdict that is no pass', () => {
       ['no effect', 'inconclusive'],
       ['no ledger > no number', 'inconclusive'],
       ['no ledger > no fault', 'inconclusive'],
+      ['workload > that finds something', 'fail'],
+      ['workload > that breaks', 'inconclusive'],
+      ['workload > that passes', 'pass'],
       ['control', 'inconclusive'],
       ['control that is not red', 'pass'],
     ]);
@@ -285,6 +304,16 @@ describe('a verdict that is no pass', () => {
       );
     }
     expect(failure('no number')).toContain('it was not measured: no ledger was running');
+  });
+
+  test('is also that of a workload beside the ledger', () => {
+    expect(experiment('workload > that finds something')?.findings).toEqual([
+      { verdict: 'fail', source: 'bank', reason: 'wrong-total: 29 instead of 30' },
+    ]);
+    expect(experiment('workload > that breaks')?.findings).toMatchObject([
+      { source: 'workload', reason: 'a workload could not be verified: no way in' },
+    ]);
+    expect(run.output.split('the workload is gone').length - 1).toBe(3);
   });
 
   test('is what a control expects', () => {

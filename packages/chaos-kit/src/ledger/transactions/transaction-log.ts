@@ -27,28 +27,38 @@ export class TransactionLog {
   /** Told once, when `failure` is set. */
   onFailure: (() => void) | undefined;
   readonly #fd: number;
+  readonly #write: typeof writeSync;
   readonly #timer: NodeJS.Timeout;
   #dirty = false;
   #closed = false;
 
-  private constructor(file: string, fd: number) {
+  private constructor(file: string, fd: number, write: typeof writeSync) {
     this.file = file;
     this.#fd = fd;
+    this.#write = write;
     this.#timer = setInterval(() => this.#sync(), SYNC_MS);
     this.#timer.unref();
   }
 
-  /** Creates the file; its directory is made when it is missing. @throws HistoryWriteError, also when the file exists. */
-  static create(file: string, header: TransactionLogHeader): TransactionLog {
+  /**
+   * Creates the file; its directory is made when it is missing.
+   * @param write replaced in tests of a disk that is full
+   * @throws HistoryWriteError, also when the file exists
+   */
+  static create(file: string, header: TransactionLogHeader, write: typeof writeSync = writeSync): TransactionLog {
+    let log: TransactionLog;
     try {
       mkdirSync(dirname(file), { recursive: true });
-      const log = new TransactionLog(file, openSync(file, 'wx'));
-      const times = { startedAt: new Date().toISOString(), clockMs: performance.now() };
-      log.write({ format: FORMAT, version: VERSION, ...times, ...header });
-      return log;
+      log = new TransactionLog(file, openSync(file, 'wx'), write);
     } catch (error) {
       throw new HistoryWriteError(file, error);
     }
+    const times = { startedAt: new Date().toISOString(), clockMs: performance.now() };
+    log.write({ format: FORMAT, version: VERSION, ...times, ...header });
+    const { failure } = log;
+    if (failure === undefined) return log;
+    log.close();
+    throw failure;
   }
 
   /** Appends a line. Returns false when it is not in the file. */
@@ -56,7 +66,7 @@ export class TransactionLog {
     if (this.failure !== undefined || this.#closed) return false;
     try {
       const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
-      for (let at = 0; at < bytes.length;) at += writeSync(this.#fd, bytes, at);
+      for (let at = 0; at < bytes.length;) at += this.#write(this.#fd, bytes, at);
       this.#dirty = true;
       return true;
     } catch (error) {
