@@ -9,7 +9,7 @@ import type {
 } from '@cnpg-chaos/chaos-kit';
 import { describe, expect, test } from '@cnpg-chaos/chaos-kit/vitest';
 import { allLeftovers } from './leftovers.ts';
-import type { Look, Probe, Side } from './probes.ts';
+import type { Delivered, Look, Probe, Side } from './probes.ts';
 
 /** What a side of the probe must do while the fault is in force. */
 export type Expected = 'works' | 'fails' | ((side: Side) => boolean);
@@ -21,7 +21,12 @@ export interface ContractRow<S extends OptionsSchema = OptionsSchema> {
   /** Opened while everything is well. */
   readonly probe: (cluster: ClusterUnderTest) => Probe | Promise<Probe>;
   /** What it sees through what was opened before the fault, and through what is new. */
-  readonly effect: { readonly before: Expected; readonly fresh: Expected };
+  readonly effect: {
+    readonly before: Expected;
+    readonly fresh: Expected;
+    /** Share of datagrams that must arrive in each direction. */
+    readonly delivered?: Delivered;
+  };
   /** Within which the effect must be seen by the probe, in milliseconds. @default 30000 */
   readonly seenWithinMs?: number;
   /** Within which the probe is fine again once the fault is healed, in milliseconds. @default 60000 */
@@ -53,21 +58,18 @@ export function contract(engine: EngineName, rows: readonly ContractRow[]): void
         expect(first, 'before the fault').toMatchObject({ before: { works: true }, fresh: { works: true } });
         let seen = '';
         const run = await chaos.runFault(fault, options, async (active) => {
-          const { look, afterMs } = await until(
-            probe,
-            (one) => meets(one.before, effect.before) && meets(one.fresh, effect.fresh),
-            {
-              withinMs: seenWithinMs,
-              what: `${fault.name} to be seen (${String(effect.before)}/${String(effect.fresh)})`,
-            },
-          );
-          seen = `seen after ${Math.round(afterMs)} ms: before ${sideText(look.before)}, new ${sideText(look.fresh)}${measure === undefined ? '' : `; ${measure(active, look)}`}`;
+          const { look, afterMs } = await until(probe, (one) => meetsAll(one, effect), {
+            withinMs: seenWithinMs,
+            what: `${fault.name} to be seen (${String(effect.before)}/${String(effect.fresh)})`,
+          });
+          seen = `seen after ${Math.round(afterMs)} ms: before ${sideText(look.before)}, new ${sideText(look.fresh)}${deliveredText(look)}${measure === undefined ? '' : `; ${measure(active, look)}`}`;
         });
         const fine = await until(
           probe,
           async (one) => {
             if (!one.before.works && one.fresh.works) await probe.reopen();
-            return one.before.works && one.fresh.works;
+            const { to, from } = one.delivered ?? { to: 1, from: 1 };
+            return one.before.works && one.fresh.works && to === 1 && from === 1;
           },
           { withinMs: fineWithinMs, what: `${fault.name} to be healed for the probe` },
         );
@@ -81,6 +83,16 @@ export function contract(engine: EngineName, rows: readonly ContractRow[]): void
   });
 }
 
+function meetsAll(look: Look, effect: ContractRow['effect']): boolean {
+  const { to, from } = effect.delivered ?? {};
+  return (
+    meets(look.before, effect.before) &&
+    meets(look.fresh, effect.fresh) &&
+    (to === undefined || look.delivered?.to === to) &&
+    (from === undefined || look.delivered?.from === from)
+  );
+}
+
 function meets(side: Side, expected: Expected): boolean {
   if (typeof expected === 'function') return expected(side);
   return side.works === (expected === 'works');
@@ -88,6 +100,11 @@ function meets(side: Side, expected: Expected): boolean {
 
 function sideText({ works, what, tookMs }: Side): string {
   return `${works ? 'works' : 'fails'} (${what}, ${Math.round(tookMs)} ms)`;
+}
+
+function deliveredText({ delivered }: Look): string {
+  if (delivered === undefined) return '';
+  return `, datagrams there ${Math.round(delivered.to * 100)} %, back ${Math.round(delivered.from * 100)} %`;
 }
 
 async function until(
@@ -102,7 +119,7 @@ async function until(
     if (await enough(look)) return { look, afterMs };
     if (afterMs > withinMs) {
       throw new Error(
-        `${what}: not within ${withinMs} ms; last: before ${sideText(look.before)}, new ${sideText(look.fresh)}`,
+        `${what}: not within ${withinMs} ms; last: before ${sideText(look.before)}, new ${sideText(look.fresh)}${deliveredText(look)}`,
       );
     }
     await sleep(100);

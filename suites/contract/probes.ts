@@ -14,6 +14,14 @@ import {
 export interface Look {
   readonly before: Side;
   readonly fresh: Side;
+  /** Share of datagrams that arrive in each direction, 0 to 1; only of probes between pods. */
+  readonly delivered?: Delivered;
+}
+
+/** Share of datagrams that arrive, from the first side to the second (`to`) and back (`from`). */
+export interface Delivered {
+  readonly to: number;
+  readonly from: number;
 }
 
 /** Whether it works, and what it said. */
@@ -161,7 +169,8 @@ export async function addressOf(cluster: ClusterUnderTest, instance: string): Pr
   return found.pod.ip;
 }
 
-async function timed(ask: () => Promise<{ works: boolean; what: string }>): Promise<Side> {
+/** What came of asking, and how long it took. An error is no answer. */
+export async function timed(ask: () => Promise<{ works: boolean; what: string }>): Promise<Side> {
   const startedAt = performance.now();
   try {
     return { ...(await ask()), tookMs: performance.now() - startedAt };

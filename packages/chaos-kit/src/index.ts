@@ -17,7 +17,20 @@ export {
 } from './config/chaos-config.ts';
 export { ConfigError, type ConfigProblem } from './config/config-error.ts';
 export { loadChaosConfig } from './config/load-config.ts';
+export { chaosMeshEngine } from './engines/chaos-mesh/chaos-mesh-engine.ts';
+export { dnsChaos, type DNSChaosOptions, dnsNeeds } from './engines/chaos-mesh/dns-chaos.ts';
+export { ioChaos, type IOChaosOptions, type IOMethod, ioNeeds } from './engines/chaos-mesh/io-chaos.ts';
+export { networkBetween } from './engines/chaos-mesh/network-between.ts';
+export {
+  networkChaos,
+  type NetworkChaosOptions,
+  type NetworkDirection,
+  type NetworkEffect,
+  networkNeeds,
+} from './engines/chaos-mesh/network-chaos.ts';
 export { podChaos, type PodChaosOptions } from './engines/chaos-mesh/pod-chaos.ts';
+export { stressChaos, type StressChaosOptions, stressNeeds } from './engines/chaos-mesh/stress-chaos.ts';
+export { timeChaos, type TimeChaosOptions, timeNeeds } from './engines/chaos-mesh/time-chaos.ts';
 export {
   type Action,
   type Engine,
@@ -34,7 +47,22 @@ export {
 } from './engines/engine.ts';
 export type { LabControl, NodeCommandResult } from './engines/lab-control.ts';
 export { EngineError, EngineUnavailableError } from './engines/engine-error.ts';
-export { deletePod, type DeletePodOptions } from './engines/kubernetes/delete-pod.ts';
+export { deletePod, type DeletePodOptions, evictPod } from './engines/kubernetes/delete-pod.ts';
+export { deleteVolumes } from './engines/kubernetes/delete-volumes.ts';
+export { drainNode, type DrainNodeOptions } from './engines/kubernetes/drain-node.ts';
+export {
+  annotateObject,
+  cordonNode,
+  fenceInstances,
+  hibernateCluster,
+  scaleDeployment,
+  taintNode,
+} from './engines/kubernetes/edits.ts';
+export { exhaustConnections } from './engines/kubernetes/exhaust-connections.ts';
+export { kubernetesEngine } from './engines/kubernetes/kubernetes-engine.ts';
+export { type Change, editObject, type EditOptions, type TaintEffect } from './engines/kubernetes/object-edit.ts';
+export { pauseReplay } from './engines/kubernetes/pause-replay.ts';
+export { failPod, switchOver } from './engines/kubernetes/status-edits.ts';
 export { defaultEngines, type EngineRegistry } from './engines/registry.ts';
 export { engineCandidates, type EngineWish, selectEngine } from './engines/select-engine.ts';
 export { Experiment, type ExperimentLedger, type ExperimentOptions } from './experiment/experiment.ts';

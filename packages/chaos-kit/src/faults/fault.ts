@@ -101,7 +101,10 @@ export interface CommonFaultOptions {
 }
 
 /** What one writes as the options of a fault. */
-export type FaultOptions<S extends OptionsSchema> = z.input<S> & CommonFaultOptions;
+export type FaultOptions<S extends OptionsSchema> = OwnOptions<S> & CommonFaultOptions;
+
+// What zod takes for an empty object has no room for the common options.
+type OwnOptions<S extends OptionsSchema> = z.input<S> extends Record<string, never> ? unknown : z.input<S>;
 
 /** Options after checking; durations are milliseconds. */
 export interface ParsedFaultOptions<S extends OptionsSchema> {
