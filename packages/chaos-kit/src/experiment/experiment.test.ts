@@ -26,6 +26,7 @@ function setUp(
     problems?: readonly EngineProblem[];
     changed?: boolean;
     forbidden?: boolean;
+    undoLimitMs?: number;
   } = {},
 ) {
   const log: string[] = [];
@@ -92,7 +93,7 @@ function setUp(
   const experiment = new Experiment({
     name: 'test',
     cluster,
-    config: defineChaosConfig({ waits: { steadyState: 1_000, recover: 1_000, undo: 50 } }),
+    config: defineChaosConfig({ waits: { steadyState: 1_000, recover: 1_000, undo: parts.undoLimitMs ?? 50 } }),
     seed: 1,
     signal: abort.signal,
     defer: (end) => void deferred.push(end),
@@ -280,12 +281,21 @@ describe('an experiment that is stopped', () => {
     await experiment.inject(fault, {});
     await experiment.inject(other, {});
     await end();
-    expect(log.filter((line) => line.startsWith('undo'))).toEqual([
-      'undo second-2',
-      'undo second-1',
-      'undo first-2',
-      'undo first-1',
-    ]);
+    for (const name of ['first', 'second']) {
+      expect(log.filter((line) => line.startsWith(`undo ${name}`))).toEqual([`undo ${name}-2`, `undo ${name}-1`]);
+    }
+  });
+
+  test('heals one fault while the undo of another hangs', async () => {
+    const { experiment, fault, other, log, end } = setUp({
+      undo: (entry) => (entry.kind.startsWith('second') ? new Promise(() => {}) : Promise.resolve('undone')),
+      undoLimitMs: 60_000,
+    });
+    await experiment.inject(fault, {});
+    await experiment.inject(other, {});
+    void end();
+    await expect.poll(() => log.at(-1)).toBe('undo first-1');
+    expect(log.filter((line) => line.startsWith('undo second'))).toEqual(['undo second-2']);
   });
 });
 

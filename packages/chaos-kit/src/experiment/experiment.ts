@@ -192,7 +192,7 @@ export class Experiment implements FaultRunner<ExperimentRun>, AsyncDisposable {
     });
   }
 
-  /** Heals every fault that is in force, the latest first. @throws HealError with everything that could not be undone. */
+  /** Heals every fault that is in force, side by side. @throws HealError with everything that could not be undone. */
   async healAll(): Promise<void> {
     if (this.#injector.active.length > 0) this.timeline.enter('heal');
     try {

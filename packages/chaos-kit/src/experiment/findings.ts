@@ -2,6 +2,7 @@ import { EngineError, EngineUnavailableError } from '../engines/engine-error.ts'
 import { FaultOptionsError } from '../faults/fault.ts';
 import { HistoryWriteError } from '../ledger/index.ts';
 import { GuardError } from '../safety/guard-error.ts';
+import { JournalError } from '../safety/journal/journal-error.ts';
 import { TargetError } from '../targets/target.ts';
 import {
   ExperimentOverError,
@@ -31,6 +32,7 @@ export function findingOf(error: unknown, aborted: boolean): Finding {
   if (error instanceof EngineError) return { verdict: 'inconclusive', source: 'engine', reason };
   if (error instanceof TargetError) return { verdict: 'inconclusive', source: 'target', reason };
   const refusals = [GuardError, EngineUnavailableError, FaultOptionsError, FaultConflictError];
+  if (error instanceof JournalError) return { verdict: 'inconclusive', source: 'journal', reason };
   if (refusals.some((refusal) => error instanceof refusal)) {
     return { verdict: 'inconclusive', source: 'refused', reason };
   }

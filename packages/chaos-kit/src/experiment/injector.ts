@@ -119,7 +119,7 @@ export class Injector {
     return live;
   }
 
-  /** Heals every fault that may be in force, the latest first. @throws HealError with all that could not be undone. */
+  /** Heals every fault that may be in force, side by side. @throws HealError with all that could not be undone. */
   async healAll(): Promise<void> {
     const active = this.active.toReversed();
     const failed = this.#faults.filter((fault) => !this.#active.has(fault)).toReversed();
@@ -129,13 +129,14 @@ export class Injector {
       failures.push(error);
     };
     // first everything is undone, then it is looked whether it is gone: a look may take minutes
-    for (const fault of [...failed, ...active]) await fault.undo().catch(collect);
+    await Promise.all([...failed, ...active].map((fault) => fault.undo().catch(collect)));
     await Promise.all(active.map((fault) => fault.heal().catch(collect)));
     if (failures.length === 0) return;
-    throw new HealError(
-      failures.flatMap((failure) => failure.errors.filter((error): error is Error => error instanceof Error)),
-      [...new Set(failures.flatMap((failure) => failure.manualCommands))],
+    // what could not be undone is told by the undo and again by whoever waited for it
+    const errors = failures.flatMap((failure) =>
+      failure.errors.filter((error): error is Error => error instanceof Error),
     );
+    throw new HealError([...new Set(errors)], [...new Set(failures.flatMap((failure) => failure.manualCommands))]);
   }
 
   /** Waits, within reason, for engine calls that are under way: one of them could land after its undo. */

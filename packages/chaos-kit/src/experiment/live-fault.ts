@@ -3,6 +3,7 @@ import type { ActiveFault } from '../faults/active-fault.ts';
 import type { Evidence, Observation } from '../faults/observation.ts';
 import type { ResolvedTarget } from '../targets/target.ts';
 import { HealError } from './experiment-error.ts';
+import type { Journal } from './journal.ts';
 import { observeUntilSeen } from './observe.ts';
 import type { Timeline } from './timeline.ts';
 import { undoAll, type UndoTools } from './undo.ts';
@@ -17,7 +18,7 @@ export interface LiveFaultParts {
   /** What it takes for itself while it is in force. */
   readonly occupies: readonly string[];
   readonly entries: readonly UndoEntry[];
-  readonly undo: UndoTools;
+  readonly undo: UndoTools & { readonly journal: Journal };
   readonly lookHealed: (signal: AbortSignal) => Promise<Observation>;
   readonly healedWithinMs: number;
   readonly timeline: Timeline;

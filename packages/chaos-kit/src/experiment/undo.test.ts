@@ -1,3 +1,4 @@
+import { UnreachableError } from '@cnpg-chaos/cnpg-utils';
 import { expect, test } from 'vitest';
 import type { UndoEntry } from '../engines/engine.ts';
 import { fakeEngine, fakeEngines, neverKube } from '../../test/fakes/fake-engine.ts';
@@ -59,6 +60,38 @@ test('one that fails and one that hangs keep nobody from being undone', async ()
   expect(manualCommands).toEqual(['undo hangs', 'undo fails']);
   expect(message).toContain('undo fails');
   expect(journal.open().map((open) => open.id)).toEqual(['fails', 'hangs']);
+});
+
+test('faults are undone side by side: one that hangs blocks nothing of another', async () => {
+  const done: string[] = [];
+  const entries = [entry('a', { faultId: 'x' }), entry('hangs', { faultId: 'y' }), entry('b', { faultId: 'x' })];
+  const { journal, tools } = await setUp(entries, async ({ id }) => {
+    if (id === 'hangs') await new Promise(() => {});
+    done.push(id);
+    return id;
+  });
+  void undoAll(entries, tools);
+  await expect.poll(() => done).toEqual(['b', 'a']);
+  expect(journal.open().map((open) => open.id)).toEqual(['hangs']);
+});
+
+test('while the API server does not answer, an undo is tried again', async () => {
+  let tries = 0;
+  const entries = [entry('a')];
+  const { journal, tools } = await setUp(entries, () => {
+    tries += 1;
+    const away = new Error('no', { cause: new UnreachableError('connection refused') });
+    return tries === 1 ? Promise.reject(away) : Promise.resolve('undone');
+  });
+  await undoAll(entries, tools);
+  expect(tries).toBe(2);
+  expect(journal.open()).toEqual([]);
+});
+
+test('an API server that stays away is told with the last answer', async () => {
+  const entries = [entry('a', { limitMs: 5 })];
+  const { tools } = await setUp(entries, () => Promise.reject(new UnreachableError('connection refused')));
+  await expect(undoAll(entries, tools)).rejects.toThrow('not done within 0.005 s; last: connection refused');
 });
 
 test('an undo that hangs is told to stop', async () => {

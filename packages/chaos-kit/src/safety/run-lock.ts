@@ -80,8 +80,7 @@ export function judgeLease(
 
 // the pid differs between the workers of one run, the run id does not
 function sameRun(a: string, b: string): boolean {
-  const run = (identity: string) => / run (\S+)$/.exec(identity)?.[1] ?? identity;
-  return run(a) === run(b);
+  return (runIdOf(a) ?? a) === (runIdOf(b) ?? b);
 }
 
 /**
@@ -166,6 +165,12 @@ export class RunLock implements AsyncDisposable {
     }
   }
 
+  /** Stops renewing it and leaves it to the other processes of the run. Idempotent. */
+  async leave(): Promise<void> {
+    this.#stop.abort();
+    await this.#renewing;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.release();
   }
@@ -194,6 +199,22 @@ export class RunLock implements AsyncDisposable {
       }
     }
   }
+}
+
+/** Gives up the locks of a run that is over, in all of its namespaces. Those of other runs stay. */
+export async function releaseRunLocks(kube: KubeClient, namespaces: readonly string[], runId: string): Promise<void> {
+  for (const namespace of namespaces) {
+    const ref = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace, name: runLockName };
+    const lease = await kube.find<RunLease>(ref);
+    const uid = lease?.metadata.uid;
+    if (uid === undefined || runIdOf(lease?.spec.holderIdentity ?? '') !== runId) continue;
+    await kube.deleteIfExists(ref, { preconditions: { uid } });
+  }
+}
+
+/** Id of the run in the identity of a holder. */
+export function runIdOf(identity: string): string | undefined {
+  return / run (\S+)$/.exec(identity)?.[1];
 }
 
 async function take(

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestProjectInlineConfiguration } from 'vitest/config';
 import { assertNodeVersion } from './node-version.ts';
@@ -30,6 +31,11 @@ export interface DefineChaosProjectOptions {
    * `CNPG_CHAOS_ALLOW_WATCH=1` in the environment does the same. @default false
    */
   allowWatch?: boolean;
+  /**
+   * Path of a module whose export `engines` replaces engines of the kit or adds to them. A path, because the process that
+   * heals after a killed run must be able to load them too; so it may not import vitest. Default: the kit's engines
+   */
+  engines?: string;
   /** Time for the body of one spec, in ms. Provisioning the cluster and healing are not part of it. @default 600000 (10 min) */
   testTimeout?: number;
   /** Time for a hook, which includes provisioning a cluster, in ms. @default 900000 (15 min) */
@@ -54,6 +60,7 @@ export function defineChaosProject(options: DefineChaosProjectOptions = {}): Tes
   const projectOptions: ChaosProjectOptions = {
     cluster: options.cluster ?? 'auto',
     allowWatch: options.allowWatch ?? false,
+    ...(options.engines === undefined ? {} : { engines: resolve(options.engines) }),
   };
   return {
     test: {

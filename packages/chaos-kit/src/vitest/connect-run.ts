@@ -7,8 +7,7 @@ import type { ConnectedCluster } from '../provider/provider.ts';
 import type { RunReport } from '../report/schema.ts';
 import { Guard } from '../safety/guard.ts';
 import { preflight } from '../safety/preflight.ts';
-import { runLockName } from '../safety/run-lock.ts';
-import type { RunLease } from '../safety/run-lock.ts';
+import { releaseRunLocks } from '../safety/run-lock.ts';
 import type { ChaosRunContext } from './provided.ts';
 
 /** A cluster that a run may break. */
@@ -17,6 +16,8 @@ export interface RunConnection {
   cluster: NonNullable<ChaosRunContext['cluster']>;
   /** For the report. */
   report: NonNullable<RunReport['cluster']>;
+  /** Namespaces that it may take for itself. */
+  namespaces: readonly string[];
   close(): Promise<void>;
 }
 
@@ -46,6 +47,7 @@ export async function connectRun(o: { root: string; runId: string; signal: Abort
         ...(connected.labKubeSystemUid === undefined ? {} : { labKubeSystemUid: connected.labKubeSystemUid }),
       },
       report: { provider: connected.provider, server: kube.server, kubeSystemUid, kubernetesVersion: gitVersion },
+      namespaces: Object.keys(profiles).map(namespaceOf),
       close: () => releaseLocks(connected, o.runId),
     };
   } finally {
@@ -62,18 +64,7 @@ function clientOf(connected: ConnectedCluster): KubeClient {
 async function releaseLocks(connected: ConnectedCluster, runId: string): Promise<void> {
   const kube = clientOf(connected);
   try {
-    for (const profile of Object.keys(profiles)) {
-      const ref = {
-        apiVersion: 'coordination.k8s.io/v1',
-        kind: 'Lease',
-        namespace: namespaceOf(profile),
-        name: runLockName,
-      };
-      const lease = await kube.find<RunLease>(ref);
-      const uid = lease?.metadata.uid;
-      if (uid === undefined || !lease?.spec.holderIdentity?.endsWith(` run ${runId}`)) continue;
-      await kube.deleteIfExists(ref, { preconditions: { uid } });
-    }
+    await releaseRunLocks(kube, Object.keys(profiles).map(namespaceOf), runId);
   } finally {
     await kube.close();
   }

@@ -8,10 +8,15 @@ import type { RunConnection } from './connect-run.ts';
 import { InterruptedError } from './interrupted-error.ts';
 import { assertKnownTags } from './known-tags.ts';
 import { assertNodeVersion } from './node-version.ts';
-import { projectOptionsKey, runContextKey } from './provided.ts';
+import { accessOf, projectOptionsKey, runContextKey } from './provided.ts';
 import { removeOldHistories } from './old-histories.ts';
 import { hurryMarkerPath, reportFolder, runLogName, stopMarkerPath } from './run-files.ts';
 import { runSeed } from './seeds.ts';
+import { describeUndo } from '../safety/journal/describe-undo.ts';
+import { readJournal } from '../safety/journal/read-journal.ts';
+import { startReaper } from '../safety/reaper/start-reaper.ts';
+import { createRunFolder, readRun, removeRunFolder } from '../safety/run-folder.ts';
+import { identityOf } from '../safety/process-identity.ts';
 import { SignalPolicy } from './signals.ts';
 import { assertNoWatch } from './watch-mode.ts';
 
@@ -63,6 +68,15 @@ export default async function setup(project: TestProject): Promise<() => Promise
     signals.dispose();
     throw error;
   }
+  const runFolder = createRunFolder({
+    runId,
+    root: project.config.root,
+    runner: identityOf(),
+    namespaces: connection?.namespaces ?? [],
+    ...(connection ? { access: accessOf(connection.cluster) } : {}),
+    ...(options.engines === undefined ? {} : { enginesModule: options.engines }),
+  });
+  const reaper = startReaper(runFolder);
   log.write({
     type: 'run',
     run: {
@@ -77,19 +91,31 @@ export default async function setup(project: TestProject): Promise<() => Promise
     runId,
     seed,
     runLogPath,
+    runFolder,
+    ...(options.engines === undefined ? {} : { enginesModule: options.engines }),
     root: project.config.root,
     ...(connection ? { cluster: connection.cluster } : {}),
   });
   return async () => {
     signals.dispose();
     removeAll(Object.values(markers));
+    await reaper.end();
     await connection?.close();
+    endRunFolder(project, runFolder);
     if (connection?.cluster.isLab) {
       project.vitest.logger.log(
         ' The lab is left running, the next run starts in seconds. Stop it with: npx chaos-lab down\n',
       );
     }
   };
+}
+
+// What could not be healed was told by its experiment; here it is said where the rest of the story is.
+function endRunFolder(project: TestProject, folder: string): void {
+  const left = (readRun(folder)?.journals ?? []).flatMap((path) => readJournal(path).open);
+  if (left.length === 0) return removeRunFolder(folder);
+  const what = left.map((entry) => `   ${describeUndo(entry)}`).join('\n');
+  project.vitest.logger.error(` chaos: not healed, see npx chaos-kit sweep (journals in ${folder}):\n${what}\n`);
 }
 
 function takeOverSignals(

@@ -1,4 +1,5 @@
 import type { ProvidedContext } from 'vitest';
+import type { ClusterAccess } from '../safety/journal/journal-record.ts';
 
 /** Key under which a chaos project marks itself and passes its options on. */
 export const projectOptionsKey = 'cnpgChaosProject';
@@ -11,6 +12,8 @@ export interface ChaosProjectOptions {
   /** `auto`: find or start one as `chaos.config.ts` says. `none`: connect to nothing, specs bring their own `cluster`. */
   cluster: 'auto' | 'none';
   allowWatch: boolean;
+  /** Module whose export `engines` replaces or adds to the kit's engines. */
+  engines?: string;
 }
 
 /** What the global setup hands to the workers. */
@@ -20,8 +23,12 @@ export interface ChaosRunContext {
   seed: number;
   /** File that workers append progress to, and the reporter follows. */
   runLogPath: string;
+  /** Folder of the run among all runs of this user: its journals, what its reaper did, its stop file. */
+  runFolder: string;
   /** Folder in which `chaos.config.ts` is looked for. */
   root: string;
+  /** Module whose export `engines` replaces or adds to the kit's engines. */
+  enginesModule?: string;
   /** Missing when the project connects to no cluster. */
   cluster?: {
     provider: string;
@@ -45,3 +52,18 @@ declare module 'vitest' {
 
 /** Makes sure that the augmentation above is what vitest sees. */
 export type Provided = Pick<ProvidedContext, typeof projectOptionsKey | typeof runContextKey>;
+
+/** How another process reaches the cluster of a run. */
+export function accessOf({
+  kubeconfig,
+  context,
+  labName,
+  labKubeSystemUid,
+}: NonNullable<ChaosRunContext['cluster']>): ClusterAccess {
+  return {
+    kubeconfig,
+    ...(context === undefined ? {} : { context }),
+    ...(labName === undefined ? {} : { labName }),
+    ...(labKubeSystemUid === undefined ? {} : { labKubeSystemUid }),
+  };
+}

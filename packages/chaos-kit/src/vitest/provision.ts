@@ -5,6 +5,7 @@ import { profiles } from '../cluster/profile.ts';
 import type { ChaosConfig } from '../config/chaos-config.ts';
 import { loadChaosConfig } from '../config/load-config.ts';
 import { RunLogWriter } from '../report/run-log.ts';
+import { waitForOrphans } from '../safety/orphans.ts';
 import { holderIdentity } from '../safety/run-lock.ts';
 import { assertNotStopped } from './interrupted-error.ts';
 import type { ChaosRunContext } from './provided.ts';
@@ -45,6 +46,9 @@ export async function provisionCluster(
 ): Promise<ClusterUnderTest> {
   assertNotStopped(run.runLogPath);
   if (!run.cluster) throw new NoClusterError();
+  const config = await configOf(run);
+  // a cluster with a fault of the file before in force would be taken for broken, and created anew
+  await waitForOrphans(run.runFolder, { timeoutMs: config.waits.healed, signal });
   const { kubeconfig, context, labKubeSystemUid } = run.cluster;
   const log = new RunLogWriter(run.runLogPath);
   const known = clusters.get(profile);
@@ -53,7 +57,7 @@ export async function provisionCluster(
   clusters.delete(profile);
   client ??= KubeClient.fromFile(kubeconfig, context === undefined ? {} : { context });
   const cluster = await createOrReuseCluster(client, profile, {
-    config: await configOf(run),
+    config,
     labKubeSystemUid,
     holder: holderIdentity(run.runId),
     signal,

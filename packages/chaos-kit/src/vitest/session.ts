@@ -10,6 +10,11 @@ import { Experiment } from '../experiment/experiment.ts';
 import { ExperimentOverError } from '../experiment/experiment-error.ts';
 import type { ExperimentSubject } from '../experiment/subject.ts';
 import type { FinalReader, LedgerVerification, TransactionVerification } from '../ledger/index.ts';
+import { FileJournal } from '../safety/journal/file-journal.ts';
+import type { ClusterAccess, JournalHeader } from '../safety/journal/journal-record.ts';
+import { waitForOrphans } from '../safety/orphans.ts';
+import { identityOf } from '../safety/process-identity.ts';
+import { journalPath } from '../safety/run-folder.ts';
 import { RunLogWriter } from '../report/run-log.ts';
 import type { ExperimentStart } from '../report/run-log.ts';
 import type { ExperimentReport } from '../report/schema.ts';
@@ -41,6 +46,10 @@ export interface SessionOptions {
   engines: EngineRegistry;
   config: ChaosConfig;
   cluster: ExperimentSubject;
+  /** How another process reaches the cluster. Missing: the project connects to none. */
+  access?: ClusterAccess;
+  /** Folder of the run, where the journal is kept. */
+  runFolder: string;
   /** Power over the machines; only where the provider has it. */
   lab?: LabControl;
   /** Fires when the test timed out or the run was cancelled. */
@@ -88,6 +97,7 @@ export class Session {
   #experiment: Experiment | undefined;
   #ticker: NodeJS.Timeout | undefined;
   #accepted: LossBound | undefined;
+  #journal: FileJournal | undefined;
   #ended = false;
   readonly #workloads: TestWorkload[] = [];
 
@@ -139,10 +149,11 @@ export class Session {
 
   /** Starts the workload and the experiment. What was started is ended by {@link finish}, also when this throws. */
   async open(): Promise<void> {
-    const { startLedger, signal, cluster, engines, engine, config, name, seed, runId } = this.#options;
+    const { startLedger, signal, cluster, engines, engine, config, name, seed, runId, runFolder } = this.#options;
     signal.throwIfAborted();
     assertNotStopped(this.#options.runLogPath);
     markOpen(this);
+    await waitForOrphans(runFolder, { timeoutMs: config.waits.healed, signal });
     const id = this.#options.id ?? randomUUID();
     const historyDir = join(dirname(this.#options.runLogPath), id);
     const about = { experiment: name, cluster: this.#start.cluster };
@@ -153,8 +164,10 @@ export class Session {
       throw new ExperimentOverError(`the test "${name}" has ended`);
     }
     this.#ledger = ledger;
+    this.#journal = new FileJournal(journalPath(runFolder, id), this.#journalHeader(id));
     const experiment = new Experiment({
       id,
+      journal: this.#journal,
       name,
       cluster,
       config,
@@ -234,8 +247,25 @@ export class Session {
     } finally {
       clearInterval(this.#ticker);
       hurry.stop();
+      await this.#journal?.end();
       markEnded(this);
     }
+  }
+
+  #journalHeader(id: string): JournalHeader {
+    const { name, runId, access, cluster, config } = this.#options;
+    const { operatorNamespace, chaosMesh, waits } = config;
+    return {
+      version: 1,
+      runId,
+      experiment: { id, name },
+      owner: identityOf(),
+      ...(access === undefined ? {} : { access }),
+      cluster: { namespace: cluster.namespace, name: cluster.name },
+      operatorNamespace,
+      chaosMesh,
+      undoLimitMs: waits.undo,
+    };
   }
 
   async #verify(experiment: Experiment): Promise<LedgerVerification | undefined> {

@@ -2,7 +2,6 @@ import { inject, test as base } from 'vitest';
 import type { TestContext } from 'vitest';
 import type { ClusterUnderTest } from '../cluster/cluster-under-test.ts';
 import type { ProfileName } from '../cluster/profile.ts';
-import { defaultEngines } from '../engines/registry.ts';
 import type { EngineWish } from '../engines/select-engine.ts';
 import type { Experiment } from '../experiment/experiment.ts';
 import type { ExperimentRun } from '../experiment/experiment-run.ts';
@@ -13,10 +12,11 @@ import { Bank, Ledger, ListAppend } from '../ledger/index.ts';
 import type { BankOptions, LedgerOptions, ListAppendOptions } from '../ledger/index.ts';
 import { labControl } from '../provider/lab.ts';
 import { RunLogWriter } from '../report/run-log.ts';
+import { loadEngines } from '../safety/load-engines.ts';
 import { failureFiles } from './failure-files.ts';
 import type { FailureFiles } from './failure-files.ts';
 import { namespaceDeletionMs, ownNamespace } from './own-namespace.ts';
-import { runContextKey } from './provided.ts';
+import { accessOf, runContextKey } from './provided.ts';
 import { configOf, provisionCluster } from './provision.ts';
 import { experimentSeed } from './seeds.ts';
 import { Session } from './session.ts';
@@ -48,7 +48,7 @@ const withoutFaults = base
   // What `bank` and `listAppend` do.
   .extend('transactions', {} as Transactions)
   // All engines by name; replaced by tests of faults that need no Kubernetes.
-  .extend('engines', defaultEngines)
+  .extend('engines', () => loadEngines(inject(runContextKey).enginesModule))
   // Automatic, so that a hook resolves it: provisioning takes minutes and is not charged to the test.
   .extend('cluster', { auto: true }, ({ profile, signal }): Promise<ClusterUnderTest> =>
     provisionCluster(inject(runContextKey), profile, signal),
@@ -110,6 +110,8 @@ const withoutFaults = base
         config: await configOf(run),
         cluster,
         signal,
+        runFolder: run.runFolder,
+        ...(run.cluster === undefined ? {} : { access: accessOf(run.cluster) }),
         ...(run.cluster?.labName === undefined ? {} : { lab: labControl(run.cluster.labName) }),
         ...(startLedger === undefined ? {} : { startLedger }),
       });

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterHealth, KubeClient } from '@cnpg-chaos/cnpg-utils';
@@ -6,8 +6,6 @@ import { z } from 'zod';
 import type { ClusterUnderTest } from '../../../src/cluster/cluster-under-test.ts';
 import { profiles } from '../../../src/cluster/profile.ts';
 import type { ProfileName } from '../../../src/cluster/profile.ts';
-import type { Engine } from '../../../src/engines/engine.ts';
-import type { EngineRegistry } from '../../../src/engines/registry.ts';
 import type { ExperimentSubject } from '../../../src/experiment/subject.ts';
 import { defineFault } from '../../../src/faults/fault.ts';
 import { fixture } from '../../../src/faults/fixture.ts';
@@ -15,34 +13,10 @@ import type { LedgerCounts, LedgerVerification } from '../../../src/ledger/index
 import type { PostMortem } from '../../../src/observers/index.ts';
 import { bind, test as base } from '../../../src/vitest/index.ts';
 import type { TestLedger } from '../../../src/vitest/index.ts';
+import { pathOf } from './file-engine.ts';
 import { brokenIn } from './world.ts';
 
-// A world made of files, so that the process that started vitest can look at it: a fault in force is a file `broken-<id>`.
-// It stands in for a cluster in tests of the integration itself and claims nothing about Kubernetes or PostgreSQL.
 const world = process.cwd();
-
-const pathOf = (id: unknown): string => join(world, `broken-${String(id)}`);
-
-const engine: Engine = {
-  name: 'kubernetes',
-  preflight: () => Promise.resolve([]),
-  async undo(entry) {
-    await sleep(Number(entry.data['undoMs'] ?? 0));
-    if (entry.data['stuck'] === true) throw new Error('this one cannot be undone');
-    rmSync(pathOf(entry.data['id']), { force: true });
-    return 'mended';
-  },
-  leftovers: () => Promise.resolve([]),
-  manualCommand: (entry) => `rm broken-${JSON.stringify(entry.data['id'])}`,
-};
-
-/** All engines, in this process. */
-export const engines: EngineRegistry = {
-  kubernetes: engine,
-  'chaos-mesh': { ...engine, name: 'chaos-mesh' },
-  agent: { ...engine, name: 'agent' },
-  lab: { ...engine, name: 'lab' },
-};
 
 const target = { kind: 'pod', role: 'primary', namespace: 'in-process', name: 'p-1', uid: 'uid-1' } as const;
 
@@ -208,7 +182,6 @@ export const neverHealthy = subjectOf('sync', () => never) as ClusterUnderTest;
 /** The extended `test` on a world of files: everything is real but the cluster, the ledger and the engines. */
 export const test = base
   .extend('script', {} as Script)
-  .extend('engines', () => engines)
   .extend('cluster', ({ profile }) => clusterOf(profile))
   .extend(
     'startLedger',

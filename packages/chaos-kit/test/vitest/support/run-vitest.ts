@@ -16,11 +16,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseReport } from '../../../src/report/schema.ts';
 import type { Report } from '../../../src/report/schema.ts';
+import { listRuns } from '../../../src/safety/run-folder.ts';
+import type { StoredRun } from '../../../src/safety/run-folder.ts';
 import { brokenIn } from './world.ts';
 
 const root = fileURLToPath(new URL('../../../../../', import.meta.url));
 const vitest = join(root, 'node_modules/vitest/vitest.mjs');
 const config = join(root, 'packages/chaos-kit/src/vitest/config.ts');
+const engines = join(root, 'packages/chaos-kit/test/vitest/support/file-engine.ts');
 const support = join(root, 'packages/chaos-kit/test/vitest/support/in-process.ts');
 
 /** A run of vitest on specs written for it. */
@@ -33,6 +36,8 @@ export interface InlineRun {
   kept: string[];
   /** Faults that it left in force. */
   broken: string[];
+  /** Runs whose folder is still there: something is left to undo, or nobody ended them in order. */
+  leftRuns: StoredRun[];
 }
 
 /** How vitest is run. */
@@ -70,17 +75,29 @@ export async function runVitest(files: Record<string, string>, options: InlineOp
     const { code, output } = await run(folder, options);
     const reportPath = join(folder, '.vitest/chaos-kit/report.json');
     const report = existsSync(reportPath) ? parseReport(readFileSync(reportPath, 'utf8')) : undefined;
-    return { code, output, report, kept: filesIn(join(folder, '.vitest/chaos-kit')), broken: brokenIn(folder) };
+    return {
+      code,
+      output,
+      report,
+      kept: filesIn(join(folder, '.vitest/chaos-kit')),
+      broken: brokenIn(folder),
+      leftRuns: listRuns(runsIn(folder)),
+    };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Where the runs of an inline vitest keep their folders. */
+export function runsIn(folder: string): string {
+  return join(folder, 'state', 'cnpg-chaos', 'runs');
 }
 
 function filesIn(folder: string): string[] {
   return existsSync(folder) ? readdirSync(folder, { recursive: true }).map(String) : [];
 }
 
-/** Waits until a condition holds, at most 20 s. */
+/** Waits until a condition holds, at most 90 s. */
 export async function until(what: string, condition: () => boolean): Promise<void> {
   const deadline = performance.now() + 90_000;
   while (!condition()) {
@@ -107,7 +124,7 @@ function configSource({ sequence }: InlineOptions): string {
       test: {
         reporters: chaosReporters(),
         sequence: { sequencer: order.length > 0 ? InOrder : BaseSequencer },
-        projects: [defineChaosProject({ include: ['**/*.chaos.ts'], cluster: 'none' })],
+        projects: [defineChaosProject({ include: ['**/*.chaos.ts'], cluster: 'none', engines: ${JSON.stringify(engines)} })],
       },
     });`;
 }
@@ -127,7 +144,7 @@ async function run(folder: string, options: InlineOptions): Promise<{ code: numb
   );
   const child = spawn(command, args, {
     cwd: folder,
-    env: { ...env, NO_COLOR: '1', ...options.env },
+    env: { ...env, NO_COLOR: '1', XDG_STATE_HOME: join(folder, 'state'), ...options.env },
     stdio: [options.pty ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     detached: options.ownGroup ?? false,
   });
