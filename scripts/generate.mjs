@@ -15,13 +15,18 @@ export async function generated() {
   return {
     ...clusterFixtures(),
     'fixtures/namespaces.yaml': namespacesFixture(),
-    'docs/porting-from-go.md': portingTable(await portingData()),
+    'docs/porting-from-go.md': await portingDocument(),
   };
 }
 
 /** The table of docs/porting-from-go.json. */
 export async function portingData() {
   return JSON.parse(await readFile(new URL('docs/porting-from-go.json', root), 'utf8'));
+}
+
+async function portingDocument() {
+  const files = await declarations();
+  return portingTable(await portingData(), (name) => files[name]);
 }
 
 function namespacesFixture() {
@@ -50,17 +55,50 @@ function clusterFixtures() {
 /**
  * The Markdown of the porting table.
  *
- * @param {{ intro: string[], packages: { go: string, rows: { go: string, ours: string[], differs: string }[] }[] }} data
+ * @param {{ intro: string[], packages: { go: string, rows: { go: string, ours: string[], differs: string }[] }[], defects?: object[] }} data
+ * @param {(name: string) => string | undefined} fileOf where a name is declared
  */
-export function portingTable({ intro, packages }) {
+export function portingTable({ intro, packages, defects = [] }, fileOf = () => undefined) {
   const sections = packages.map(({ go, rows }) => {
     const lines = rows.map((row) => {
       const ours = row.ours.length === 0 ? '–' : row.ours.map((name) => `\`${name}\``).join(', ');
-      return `| ${cell(code(row.go))} | ${cell(ours)} | ${cell(row.differs)} |`;
+      const files = [...new Set(row.ours.map(fileOf).filter((file) => file !== undefined))].map(
+        (file) => `\`${file}\``,
+      );
+      return `| ${cell(code(row.go))} | ${cell(ours)} | ${files.join(', ')} | ${cell(row.differs)} |`;
     });
-    return [`## ${go}`, '', '| Go | here | what differs, and why |', '| --- | --- | --- |', ...lines].join('\n');
+    return [`## ${go}`, '', '| Go | here | file | what differs, and why |', '| --- | --- | --- | --- |', ...lines].join(
+      '\n',
+    );
   });
+  if (defects.length > 0) sections.push(defectsTable(defects));
   return `${[...intro, ...sections].join('\n\n')}\n`;
+}
+
+function defectsTable(defects) {
+  const lines = defects.map(({ where, go, here, file, test }) => {
+    const proof = file === null ? '–' : `“${test}” in \`${file}\``;
+    return `| ${cell(where)} | ${cell(go)} | ${cell(here)} | ${cell(proof)} |`;
+  });
+  return [
+    "## Defects of Go's helpers and tests that are not ported",
+    '',
+    'Each with the test here that would fail if it were.',
+    '',
+    '| where | there | here | test |',
+    '| --- | --- | --- | --- |',
+    ...lines,
+  ].join('\n');
+}
+
+/** Where each name of cnpg-utils is declared: name → file below `src`. */
+export async function declarations() {
+  const index = await readFile(new URL('packages/cnpg-utils/src/index.ts', root), 'utf8');
+  const files = {};
+  for (const [, names, file] of index.matchAll(/export (?:type )?\{([^}]*)\} from '\.\/([^']+)'/g)) {
+    for (const name of names.split(',')) files[name.replace(/^\s*type\s+/, '').trim()] = file;
+  }
+  return files;
 }
 
 function code(names) {

@@ -100,6 +100,8 @@ export const conditions = {
   consistentSystemId: 'ConsistentSystemID',
   /** Since 1.30. */
   initialized: 'Initialized',
+  /** After 1.30. */
+  syncTopology: 'SyncReplicationTopologySatisfied',
   hibernation: 'cnpg.io/hibernation',
 } as const;
 
