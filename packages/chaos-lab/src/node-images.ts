@@ -10,6 +10,7 @@ export const workerImages: readonly ImageName[] = [
   'operator',
   'chaos-daemon',
   'agent',
+  'client',
   'chaos-mesh',
   'operand',
 ];

@@ -293,6 +293,7 @@ export {
   UnreachableError,
   type KubeErrorDetails,
 } from './kube/errors.ts';
+export { execStream, type ExecStream } from './kube/exec-stream.ts';
 export { exec, execOk, type ExecOptions, type ExecResult, type ExecTarget } from './kube/exec.ts';
 export {
   ExecConnectionLostError,

@@ -13,9 +13,13 @@ export {
   LedgerDurabilityError,
   LedgerError,
   LedgerOptionError,
+  LedgerProcessError,
   LedgerStartError,
   LedgerTimeoutError,
 } from './errors.ts';
+export { podPlace } from './process/pod-place.ts';
+export type { PodPlace, PodPlaceOptions } from './process/pod-place.ts';
+export type { WriterPlace } from './process/link.ts';
 export { HistoryError, HistoryWriteError } from './history/history-error.ts';
 export { verifyAgainst } from './history/verify-against.ts';
 export { verifyStored } from './history/verify-stored.ts';

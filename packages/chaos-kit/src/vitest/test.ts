@@ -8,8 +8,8 @@ import type { ExperimentRun } from '../experiment/experiment-run.ts';
 import type { FaultOptions, OptionsSchema } from '../faults/fault.ts';
 import type { FaultBody, FaultFixture } from '../faults/fixture.ts';
 import * as faults from '../faults/index.ts';
-import { Bank, Ledger, ListAppend } from '../ledger/index.ts';
-import type { BankOptions, LedgerOptions, ListAppendOptions } from '../ledger/index.ts';
+import { Bank, Ledger, ListAppend, podPlace } from '../ledger/index.ts';
+import type { BankOptions, LedgerOptions, ListAppendOptions, PodPlace } from '../ledger/index.ts';
 import { labControl } from '../provider/lab.ts';
 import { RunLogWriter } from '../report/run-log.ts';
 import { loadEngines } from '../safety/load-engines.ts';
@@ -24,8 +24,11 @@ import type { LedgerStart } from './session.ts';
 import type { TestLedger } from './test-ledger.ts';
 import type { TestOutcome } from './test-findings.ts';
 
+/** Where the clients of a test are: with the runner, in a pod, or in a pod on the node that the primary has at the start. */
+export type ClientSite = 'runner' | 'pod' | 'pod-beside-primary';
+
 /** The workload of a test: options of its ledger, or `'none'` to run without one. */
-export type Workload = Omit<LedgerOptions, 'seed' | 'expectSync' | 'historyDir' | 'about'> | 'none';
+export type Workload = Omit<LedgerOptions, 'seed' | 'expectSync' | 'historyDir' | 'about' | 'place'> | 'none';
 
 type SetByTheTest = 'seed' | 'signal' | 'historyFile' | 'about';
 
@@ -85,8 +88,10 @@ const withoutFaults = base
     await own.create(signal);
     return own.name;
   })
+  // Where the clients of the workload are.
+  .extend('client', 'runner' as ClientSite)
   // How the workload is started; replaced by tests that bring their own.
-  .extend('startLedger', ({ cluster, workload }) => ledgerStarter(cluster, workload))
+  .extend('startLedger', ({ cluster, workload, client }) => ledgerStarter(cluster, workload, client))
   // The experiment of this test with its ledger; `chaos` and `ledger` are what specs use of it.
   .extend(
     'session',
@@ -186,17 +191,29 @@ export function bind<S extends OptionsSchema>(
 /** Starts the workload of a test; missing when it runs without one. */
 export type StartLedger = ((o: LedgerStart) => Promise<TestLedger>) | undefined;
 
-function ledgerStarter(cluster: ClusterUnderTest, workload: Workload): StartLedger {
+function ledgerStarter(cluster: ClusterUnderTest, workload: Workload, client: ClientSite): StartLedger {
   if (workload === 'none') return undefined;
-  return ({ seed, signal, historyDir, about }) =>
+  return async ({ seed, signal, historyDir, about }) =>
     Ledger.start(cluster.ledgerTarget(), {
       ...workload,
       seed,
       expectSync: cluster.profile.synchronous !== undefined,
       historyDir,
+      place: client === 'runner' ? undefined : await clientPlace(cluster, client, signal),
       about: { ...about, profile: cluster.profile },
       signal,
     });
+}
+
+async function clientPlace(
+  cluster: ClusterUnderTest,
+  client: Exclude<ClientSite, 'runner'>,
+  signal: AbortSignal,
+): Promise<PodPlace> {
+  const { kube, namespace } = cluster;
+  if (client === 'pod') return podPlace({ kube, namespace });
+  const { node } = (await cluster.primary(signal)).pod;
+  return podPlace({ kube, namespace, nodeName: node });
 }
 
 function outcomeOf({ task, signal }: TestContext, formerErrors: number): TestOutcome {

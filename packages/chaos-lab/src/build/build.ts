@@ -32,6 +32,7 @@ export async function buildComponents(options: Omit<BuildOptions, 'only'>): Prom
       'chaos-mesh': image('chaos-mesh'),
       'chaos-daemon': image('chaos-daemon'),
       agent: image('agent'),
+      client: image('client'),
       coredns: image('coredns'),
       'local-path-provisioner': image('local-path-provisioner'),
       busybox: image('busybox'),

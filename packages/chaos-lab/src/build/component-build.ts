@@ -30,7 +30,10 @@ export async function buildComponent(component: Component, key: string, context:
   const contents = await buildContents(component, context);
   if (!component.image) return { versions: contents.versions, files: contents.files };
   const ref = await assembleImage({ ...component, image: component.image }, key, contents, context);
-  const inImage = new Set(['layer.tar', ...component.files.map((file) => (file.component ? '' : file.file))]);
+  const inImage = new Set([
+    'layer.tar',
+    ...component.files.map((file) => (file.component || file.npm ? '' : file.file)),
+  ]);
   return {
     versions: contents.versions,
     ref,

@@ -22,6 +22,11 @@ const imageSchema = z.strictObject({
 const layerFileSchema = z.strictObject({
   /** Component that made the file. Default: this one, or a file of its folder. */
   component: z.string().optional(),
+  /** Package of npm that holds the file, `name@version`; it must be installed. `{npmarch}` is x64 or arm64. */
+  npm: z
+    .string()
+    .regex(/^.+@[^@]+$/)
+    .optional(),
   file: z.string(),
   /** Path in the image, relative to its root. `{arch}` is amd64 or arm64. */
   to: z.string(),

@@ -1,5 +1,6 @@
 import { access, chmod, copyFile, mkdir, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { npmFile } from './npm-file.ts';
 import { fillIn, type BuildContext, type Contents } from './build-context.ts';
 import type { Component } from './component-file.ts';
 import { upstreamVersion } from './debian-component.ts';
@@ -20,7 +21,8 @@ export async function assembleImage(
   context: BuildContext,
 ): Promise<string> {
   const { image } = component;
-  const variables = { ...contents.variables, arch: context.architecture };
+  const npmarch = context.architecture === 'amd64' ? 'x64' : 'arm64';
+  const variables = { ...contents.variables, arch: context.architecture, npmarch };
   const layers = [...contents.layers];
   const own = await packOwnFiles(component, variables, context);
   if (own) layers.push(own);
@@ -64,7 +66,7 @@ async function packOwnFiles(
   for (const file of component.files) {
     const target = join(root, fillIn(file.to, variables));
     await mkdir(dirname(target), { recursive: true });
-    await copyFile(await sourceOf(file, component, context), target);
+    await copyFile(await sourceOf(file, variables, component, context), target);
     await chmod(target, 0o755);
   }
   for (const [path, target] of links) {
@@ -80,10 +82,12 @@ async function packOwnFiles(
 
 async function sourceOf(
   file: Component['files'][number],
+  variables: Record<string, string>,
   component: Component,
   context: BuildContext,
 ): Promise<string> {
   if (file.component) return join(inputOf(context, file.component).dir, file.file);
+  if (file.npm) return npmFile(fillIn(file.npm, variables), file.file);
   const built = join(context.work, file.file);
   const exists = await access(built).then(
     () => true,

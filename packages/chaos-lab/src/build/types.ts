@@ -8,6 +8,7 @@ export const imageNames = [
   'chaos-mesh',
   'chaos-daemon',
   'agent',
+  'client',
   'coredns',
   'local-path-provisioner',
   'busybox',

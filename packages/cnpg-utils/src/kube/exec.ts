@@ -267,7 +267,8 @@ class ExecCall {
   }
 }
 
-function execUrl(server: string, target: ExecTarget, command: readonly string[], stdin: boolean): string {
+/** Address of an exec call. */
+export function execUrl(server: string, target: ExecTarget, command: readonly string[], stdin: boolean): string {
   const pod = `/api/v1/namespaces/${encodeURIComponent(target.namespace)}/pods/${encodeURIComponent(target.pod)}`;
   return websocketUrl(server, `${pod}/exec`, [
     ['stdout', 'true'],
@@ -278,7 +279,8 @@ function execUrl(server: string, target: ExecTarget, command: readonly string[],
   ]);
 }
 
-function exitCodeOf(status: V1Status): number | undefined {
+/** The exit code that a status tells; `undefined` when the command was not started. */
+export function exitCodeOf(status: V1Status): number | undefined {
   if (status.status === 'Success') return 0;
   const cause = status.details?.causes?.find((each) => each.reason === 'ExitCode');
   const code = cause?.message === undefined ? Number.NaN : Number(cause.message);

@@ -217,7 +217,12 @@ describe('what is no history is refused by name and offset', () => {
     ['another size of records', (b: Buffer) => b.writeUInt16LE(48, 10), 10, 'records of 48 bytes; version 1 has 40'],
     ['an unknown state', (b: Buffer) => b.writeUInt8(7, 12), 12, '1 (closed)'],
     ['a changed header', (b: Buffer) => b.writeDoubleLE(6, 16), 60, 'check sum'],
-    ['a changed record', (b: Buffer) => b.writeUInt8(9, 64 + 40 * 12 + 3), 64 + 40 * 12, 'record 12 does not match'],
+    [
+      'a changed record',
+      (b: Buffer) => b.writeUInt8((b[64 + 40 * 12 + 3] ?? 0) ^ 1, 64 + 40 * 12 + 3),
+      64 + 40 * 12,
+      'record 12 does not match',
+    ],
     ['two records that changed places', swap, 64 + 40 * 20, 'record 20 does not match'],
   ])('%s', async (_, change, offset, message) => {
     const refused = await changed(change);

@@ -13,6 +13,8 @@ export interface WriterLink {
   readonly historyDir: string;
   /** That directory is the one of this process too; otherwise its files have to be fetched. */
   readonly sharesDisk: boolean;
+  /** How much longer than promised an answer may take, in ms, since a connection may have to come back first. Default 10 000. */
+  readonly graceMs?: number | undefined;
   /** Sends a message; one that cannot be sent is dropped. */
   send(message: ToWriters): void;
   /** Ends the process, if it still runs, and removes what was made for it. Idempotent. */

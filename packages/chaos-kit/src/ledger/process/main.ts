@@ -1,23 +1,11 @@
-// The process of the writers of one run. It is told what to do over standard input and output, and ends with them.
-import { Channel } from './channel.ts';
-import { parseToWriters } from './messages.ts';
-import type { FromWriters, ToWriters } from './messages.ts';
-import { WriterHost } from './writer-host.ts';
+// The process of the writers of one run, which is told what to do by messages.
+//   main                 over standard input and output; it ends with them
+//   main serve <dir>     over a socket in a directory, where one after the other may attach; it stays when they go
+//   main attach <dir>    joins standard input and output to that socket
+import { attach, serve } from './socket-host.ts';
+import { talkOverStdio } from './stdio-host.ts';
 
-/** Time for ending the history when the other side is gone, in ms. */
-const END_WITHIN_MS = 2000;
-
-// a terminal interrupts all its processes: when to end is up to the one that started this one
-process.on('SIGINT', () => undefined);
-
-const host = new WriterHost((message, bytes) => channel.send(message, bytes));
-const end = (): void => {
-  setTimeout(() => process.exit(1), END_WITHIN_MS).unref();
-  void host.orphaned().finally(() => process.exit(0));
-};
-process.on('SIGTERM', end);
-const channel = new Channel<ToWriters, FromWriters>(
-  { input: process.stdin, output: process.stdout },
-  { parse: parseToWriters, onMessage: (message) => host.take(message), onEnd: end },
-);
-host.greet();
+const [mode, dir = ''] = process.argv.slice(2);
+if (mode === 'serve') serve(dir);
+else if (mode === 'attach') attach(dir);
+else talkOverStdio();

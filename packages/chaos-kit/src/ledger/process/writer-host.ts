@@ -20,6 +20,7 @@ import { PROTOCOL_VERSION } from './messages.ts';
 import type { FromWriters, HistoryPart, ToWriters } from './messages.ts';
 
 const BEAT_MS = 25;
+const GREET_MS = 1000;
 /** How long writes in flight may take when nobody is there any more, in ms. */
 const ORPHAN_MS = 0;
 const MAX_PART_BYTES = 1024 * 1024;
@@ -32,15 +33,16 @@ export class WriterHost {
   readonly #send: Send;
   readonly #addresses: AddressBook;
   #run: Run | undefined;
-  #starting: Promise<void> | undefined;
+  #starting: Promise<FromWriters> | undefined;
   #dir: string | undefined;
 
   constructor(send: Send) {
     this.#send = send;
     this.#addresses = new AddressBook((id) => send({ kind: 'address?', id }));
+    setInterval(() => this.greet(), GREET_MS).unref();
   }
 
-  /** Says who it is; the first message, also to somebody who comes back. */
+  /** Says who it is: the first message, also to somebody who comes back, and a sign of life. */
   greet(): void {
     this.#send({ kind: 'hello', version: PROTOCOL_VERSION, node: process.version, pid: process.pid });
   }
@@ -53,6 +55,7 @@ export class WriterHost {
         return;
       case 'start':
         this.#starting ??= this.#start(message);
+        void this.#starting.then((answer) => this.#send(answer));
         return;
       case 'address':
         this.#addresses.learn(message.id, { host: message.host, port: message.port });
@@ -81,13 +84,13 @@ export class WriterHost {
     await this.#run?.close();
   }
 
-  async #start(message: Start): Promise<void> {
+  async #start(message: Start): Promise<FromWriters> {
     try {
       this.#dir = message.historyDir;
       this.#run = await Run.start(message, this.#addresses, this.#send);
-      this.#send({ kind: 'started' });
+      return { kind: 'started' };
     } catch (error) {
-      this.#send({ kind: 'refused', error: sendError(error) });
+      return { kind: 'refused', error: sendError(error) };
     }
   }
 

@@ -9,7 +9,7 @@ import type { ClockSample } from './clock-offset.ts';
 import { HistoryMirror } from './history-mirror.ts';
 import type { WriterLink, WriterPlace } from './link.ts';
 import { PROTOCOL_VERSION } from './messages.ts';
-import type { ClockOffset, FromWriters, HistoryPart } from './messages.ts';
+import type { ClockOffset, FromWriters, HistoryPart, ToWriters } from './messages.ts';
 import { receiveError } from './sent-error.ts';
 
 /** What there is to know of the writers beside their history. */
@@ -27,11 +27,12 @@ export interface WriterState {
 /** Somebody who waits for a message. */
 interface Waiting {
   readonly kind: FromWriters['kind'];
+  /** What it is the answer to; asked again when the connection had to be made anew. */
+  readonly ask?: ToWriters | undefined;
   readonly resolve: (message: FromWriters, bytes: Buffer) => void;
   readonly reject: (error: Error) => void;
 }
 
-const FETCH_TIMEOUT_MS = 5000;
 const CLOCK_SAMPLES = 10;
 const HELLO_TIMEOUT_MS = 30_000;
 /** How much longer than it promises the process may take for an answer, in ms. */
@@ -107,8 +108,7 @@ export class WriterProcess {
     if (!link.sharesDisk) this.#mirror = new HistoryMirror(historyDir, (...part) => this.#fetch(...part));
     this.clock = await this.#tieClock(signal);
     const { user, password, database, ca, tlsServerName } = this.#target;
-    const started = this.#next('started', options.startTimeoutMs + GRACE_MS, signal);
-    link.send({
+    const start: ToWriters = {
       kind: 'start',
       version: PROTOCOL_VERSION,
       clock: this.clock,
@@ -116,10 +116,12 @@ export class WriterProcess {
       target: { user, password, database, ca, tlsServerName },
       historyDir: link.historyDir,
       about,
-    });
-    await started;
-    if (!link.sharesDisk) await this.#next('beat', GRACE_MS, signal);
-    await this.#mirrored;
+    };
+    await this.#next('started', options.startTimeoutMs + GRACE_MS, signal, start);
+    while (this.#mirror !== undefined && this.state.heardMs === -Infinity) {
+      await this.#next('beat', GRACE_MS, signal);
+      await this.#mirrored;
+    }
   }
 
   /** Adds a count of standbys to the history. */
@@ -130,18 +132,15 @@ export class WriterProcess {
   /** Lets it issue no more writes and waits until none is in flight. Resolves also when the process is gone. */
   async stop(timeoutMs: number): Promise<void> {
     if (this.#gone !== undefined || this.#link === undefined) return;
-    const stopped = this.#next('stopped', timeoutMs + GRACE_MS, this.#abort.signal);
-    this.#link.send({ kind: 'stop', timeoutMs });
-    await stopped.catch(() => undefined);
+    const limitMs = timeoutMs + this.#graceMs;
+    await this.#next('stopped', limitMs, this.#abort.signal, { kind: 'stop', timeoutMs }).catch(() => undefined);
   }
 
   /** Lets it end the history, fetches what is missing of it, and ends the process. */
   async close(): Promise<void> {
     if (this.#gone === undefined && this.#link !== undefined) {
-      const closed = this.#next('closed', GRACE_MS, this.#abort.signal);
-      this.#link.send({ kind: 'close' });
       try {
-        const { sizes } = await closed;
+        const { sizes } = await this.#next('closed', this.#graceMs, this.#abort.signal, { kind: 'close' });
         await this.#mirror?.complete(sizes);
       } catch (error) {
         this.state.failure ??= new LedgerProcessError(`the history was not ended: ${errorReason(error)}`);
@@ -159,9 +158,15 @@ export class WriterProcess {
     this.#mirror?.[Symbol.dispose]();
   }
 
+  get #graceMs(): number {
+    return this.#link?.graceMs ?? GRACE_MS;
+  }
+
   #take(message: FromWriters, bytes: Buffer): void {
     const { state } = this;
-    if (message.kind === 'address?') void this.#tellAddress(message.id);
+    if (message.kind === 'hello' && this.#mirror !== undefined) {
+      for (const { ask } of this.#waiting) if (ask !== undefined) this.#link?.send(ask);
+    } else if (message.kind === 'address?') void this.#tellAddress(message.id);
     else if (message.kind === 'beat') {
       state.backlog = message.backlog;
       state.dropped = message.dropped;
@@ -200,9 +205,8 @@ export class WriterProcess {
       },
       reject,
     };
-    return await this.#await(waiting, promise, FETCH_TIMEOUT_MS, this.#abort.signal, () =>
-      this.#link?.send({ kind: 'fetch', file, offset, length }),
-    );
+    const ask: ToWriters = { kind: 'fetch', file, offset, length };
+    return await this.#await({ ...waiting, ask }, promise, this.#graceMs, this.#abort.signal);
   }
 
   #end(why: string): void {
@@ -221,19 +225,14 @@ export class WriterProcess {
     kind: K,
     timeoutMs: number,
     signal: AbortSignal,
+    ask?: ToWriters,
   ): Promise<Extract<FromWriters, { kind: K }>> {
     const { promise, resolve, reject } = Promise.withResolvers<Extract<FromWriters, { kind: K }>>();
-    const waiting: Waiting = { kind, resolve: (message) => isKind(message, kind) && resolve(message), reject };
+    const waiting: Waiting = { kind, ask, resolve: (message) => isKind(message, kind) && resolve(message), reject };
     return await this.#await(waiting, promise, timeoutMs, signal);
   }
 
-  async #await<T>(
-    waiting: Waiting,
-    promise: Promise<T>,
-    timeoutMs: number,
-    signal: AbortSignal,
-    ask?: () => void,
-  ): Promise<T> {
+  async #await<T>(waiting: Waiting, promise: Promise<T>, timeoutMs: number, signal: AbortSignal): Promise<T> {
     const { kind, reject } = waiting;
     this.#waiting.add(waiting);
     const late = `no "${kind}" from the process of the writers within ${timeoutMs} ms`;
@@ -242,7 +241,7 @@ export class WriterProcess {
     signal.addEventListener('abort', aborted, { once: true });
     if (signal.aborted) aborted();
     if (this.#gone !== undefined) reject(new LedgerProcessError(`the process of the writers ended: ${this.#gone}`));
-    ask?.();
+    if (waiting.ask !== undefined) this.#link?.send(waiting.ask);
     try {
       return await promise;
     } finally {
