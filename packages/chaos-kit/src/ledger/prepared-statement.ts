@@ -3,7 +3,7 @@ import type pg from 'pg';
 /** What came back for one execution. */
 export interface Executed {
   /** The first row, as text. */
-  readonly row: readonly (string | null)[];
+  readonly row: (string | null)[];
   /** Rows affected, by the command tag. */
   readonly count: number;
 }
@@ -19,8 +19,6 @@ interface CommandCompleteMessage {
 interface Prepared {
   readonly parsedStatements: Record<string, string | undefined>;
 }
-
-const NO_ROW: readonly (string | null)[] = [];
 
 /**
  * A named statement with parameters of text, prepared by its first execution on a connection. One execution is one write to
@@ -83,7 +81,7 @@ export class Execution implements pg.Submittable {
   readonly #values: readonly string[];
   readonly #resolve: (executed: Executed) => void;
   readonly #reject: (error: Error) => void;
-  #row = NO_ROW;
+  #row: (string | null)[] | undefined;
   #count = 0;
 
   constructor(statement: PreparedStatement, values: readonly string[]) {
@@ -106,7 +104,7 @@ export class Execution implements pg.Submittable {
   }
 
   handleDataRow({ fields }: DataRowMessage): void {
-    if (this.#row === NO_ROW) this.#row = fields;
+    this.#row ??= fields;
   }
 
   handleCommandComplete({ text }: CommandCompleteMessage): void {
@@ -114,7 +112,7 @@ export class Execution implements pg.Submittable {
   }
 
   handleReadyForQuery(): void {
-    this.#resolve({ row: this.#row, count: this.#count });
+    this.#resolve({ row: this.#row ?? [], count: this.#count });
   }
 
   handleError(error: Error): void {

@@ -4,6 +4,7 @@ import type { DurabilitySettings } from './durability.ts';
 import { LedgerError } from './errors.ts';
 import { SYNC_REP_ROUTINE } from './outcome.ts';
 import { TIMELINE_SQL } from './table.ts';
+import type { PreparedStatement } from './prepared-statement.ts';
 import type { LedgerTarget } from './target.ts';
 
 /** What a server says about itself and about a new session. */
@@ -128,13 +129,28 @@ export class Session {
         syncRepNotice: this.#syncRepNotice,
       };
     } catch (error) {
-      const rejected = await this.#readyAfterError();
-      return {
-        ...NOTHING,
-        error: error instanceof Error ? error : new Error(String(error)),
-        rejected,
-        syncRepNotice: this.#syncRepNotice,
-      };
+      return await this.#failed(error, true);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Like `exchange` for a prepared statement; the row is text. */
+  async execute(statement: PreparedStatement, values: readonly string[], timeoutMs: number): Promise<Reply> {
+    if (this.#broken !== undefined) {
+      return { ...NOTHING, sent: false, error: new LedgerError('LEDGER_SESSION', this.#broken) };
+    }
+    this.#idle = false;
+    this.#syncRepNotice = false;
+    const timer = setTimeout(() => this.destroy(`no answer within ${timeoutMs} ms`), timeoutMs);
+    const execution = statement.execution(values);
+    this.#client.query(execution);
+    try {
+      const { row, count } = await execution.done;
+      const completed = this.#client.getTransactionStatus() === 'I' ? count : undefined;
+      return { ...NOTHING, rows: [row], completed, syncRepNotice: this.#syncRepNotice };
+    } catch (error) {
+      return await this.#failed(error, execution.sent);
     } finally {
       clearTimeout(timer);
     }
@@ -182,6 +198,12 @@ export class Session {
     const timer = setTimeout(() => this.#client.connection.stream.destroy(), 1000);
     await this.#client.end().catch(() => undefined);
     clearTimeout(timer);
+  }
+
+  async #failed(cause: unknown, sent: boolean): Promise<Reply> {
+    const rejected = await this.#readyAfterError();
+    const error = cause instanceof Error ? cause : new Error(String(cause));
+    return { ...NOTHING, sent, error, rejected, syncRepNotice: this.#syncRepNotice };
   }
 
   #fail(reason: string): void {

@@ -5,6 +5,7 @@ import { parsePosition } from './lsn.ts';
 import type { ResolvedLedgerOptions } from './options.ts';
 import { classify } from './outcome.ts';
 import type { Payloads } from './payload.ts';
+import { PreparedStatement } from './prepared-statement.ts';
 import type { RunRecord } from './run-record.ts';
 import type { Schedule } from './schedule.ts';
 import { Session } from './session.ts';
@@ -33,6 +34,7 @@ const READ_ONLY = '25006';
 export class Writer {
   readonly #index: number;
   readonly #context: WriterContext;
+  readonly #statement: PreparedStatement;
   #session: Session | undefined;
   #facts: SessionFacts | undefined;
   #epoch = 0;
@@ -41,6 +43,8 @@ export class Writer {
   constructor(index: number, context: WriterContext) {
     this.#index = index;
     this.#context = context;
+    const { batch, table } = context.options;
+    this.#statement = new PreparedStatement('ledger', batch === 1 ? insertSql(table) : insertManySql(table));
   }
 
   /** Opens the first session, so that a run begins with all its connections. Rejects when that is not possible. */
@@ -92,7 +96,7 @@ export class Writer {
       return;
     }
     const sentMs = now();
-    const reply = await session.exchange(this.#statement(seq), options.opTimeoutMs);
+    const reply = await session.execute(this.#statement, this.#values(seq), options.opTimeoutMs);
     const endMs = now();
     const sqlState = sqlStateOf(reply.error);
     const [timeline, hash, position, written = 1] = reply.rows[0] ?? [];
@@ -119,17 +123,15 @@ export class Writer {
     if (outcome === 'info' || sqlState === READ_ONLY) session.destroy(`outcome ${outcome}`);
   }
 
-  #statement(seq: number) {
+  #values(seq: number): string[] {
     const { options, payloads } = this.#context;
-    const { batch, table } = options;
-    const writer = this.#index;
-    if (batch === 1) {
-      const values = [writer, seq, this.#epoch, payloads.text(writer, seq)];
-      return { name: 'ledger', text: insertSql(table), values };
-    }
+    const { batch } = options;
+    const writer = String(this.#index);
+    const epoch = String(this.#epoch);
+    if (batch === 1) return [writer, String(seq), epoch, payloads.text(this.#index, seq)];
     const seqs = Array.from({ length: batch }, (_, i) => seq + i);
-    const values = [writer, this.#epoch, seqs, seqs.map((it) => payloads.text(writer, it))];
-    return { name: 'ledger', text: insertManySql(table), values };
+    const texts = seqs.map((it) => `"${payloads.text(this.#index, it)}"`);
+    return [writer, epoch, `{${seqs.join()}}`, `{${texts.join()}}`];
   }
 
   /** The settings changed under a live session: read the new ones. Failing is no harm, the writes then count as unproven. */
