@@ -20,8 +20,9 @@ export interface EngineChoice {
   readonly needs?: ((engine: EngineName) => readonly string[]) | undefined;
 }
 
-// Chaos Mesh first: where somebody installed it, its behaviour is what they want to see
-const preference: readonly EngineName[] = ['chaos-mesh', 'agent', 'kubernetes', 'lab'];
+// The agent first: it needs no kernel modules, and what it does ends on the node by itself. Then Chaos Mesh: where somebody
+// installed it, its behaviour is what they want to see.
+const preference: readonly EngineName[] = ['agent', 'chaos-mesh', 'kubernetes', 'lab'];
 
 /**
  * Says which engines may be tried for a fault, best first. An explicit wish leaves exactly one.

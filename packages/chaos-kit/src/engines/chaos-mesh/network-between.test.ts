@@ -61,6 +61,13 @@ describe('networkBetween', () => {
     );
   });
 
+  test('everybody is no list of addresses', () => {
+    const everybody = endpoint(['0.0.0.0/0', '::/0'], 'to');
+    expect(networkBetween(cut, [primary, everybody], false).summary).toBe(
+      'NetworkChaos partition: team/pg-1 ↔ everybody',
+    );
+  });
+
   test('is refused when no side is a pod', () => {
     const clients = endpoint(['172.31.0.1'], 'from');
     expect(() => networkBetween(cut, [clients, api], false)).toThrow(

@@ -24,7 +24,9 @@ export function networkBetween(effect: NetworkEffect, targets: readonly Peer[], 
     direction: NetworkDirection,
   ) => {
     if (source.length === 0 || (other.target ?? other.externalTargets ?? []).length === 0) return;
-    actions.push(networkChaos({ effect, source, direction, ...other }));
+    // An ip set cannot hold all addresses: without another side, everybody is meant.
+    const others = other.externalTargets?.some(isEverybody) === true ? {} : other;
+    actions.push(networkChaos({ effect, source, direction, ...others }));
   };
   add(from.pods, { target: to.pods }, oneWay ? 'to' : 'both');
   add(from.pods, { externalTargets: to.addresses }, oneWay ? 'to' : 'both');
@@ -47,4 +49,8 @@ function sideOf(targets: readonly Peer[], side: 'from' | 'to'): { pods: PodTarge
       return target.kind === 'node' && target.ip !== undefined ? [target.ip] : [];
     }),
   };
+}
+
+function isEverybody(address: string): boolean {
+  return address.endsWith('/0');
 }
