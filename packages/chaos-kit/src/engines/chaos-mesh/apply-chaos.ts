@@ -42,7 +42,12 @@ export async function applyChaos(
     if (found === undefined) return fail('vanished after it was created');
     const status = injectionStatus(found, expectedIds);
     last = status.summary;
-    if (status.state === 'failed') return fail(`was not applied: ${explainFailure(status.summary)}`);
+    if (status.state === 'failed') {
+      // The record tells that it failed, the list of the pod tells why.
+      const detail = await missingRules(kube, object, expectedIds, signal).catch(() => undefined);
+      const why = detail === undefined ? status.summary : `${status.summary}; ${detail}`;
+      return fail(`was not applied: ${explainFailure(why)}`);
+    }
     if (status.state === 'injected') {
       const problem = await missingRules(kube, object, expectedIds, signal);
       if (problem === undefined) return { injectedAfterMs: performance.now() - startedAt, status: status.summary };

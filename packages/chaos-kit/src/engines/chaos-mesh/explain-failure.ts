@@ -1,7 +1,7 @@
 /** What the daemon says, and what it means. */
 const causes: readonly [pattern: RegExp, meaning: string][] = [
   [
-    /qdisc kind is unknown|qdisc not found|sch_\w+/i,
+    /qdisc kind is unknown|qdisc not found|unable to set tcs|sch_\w+/i,
     "the node's kernel lacks the queueing discipline (sch_netem, sch_prio or sch_tbf)",
   ],
   [/expected (\w+):\/\/ but got (\w+):\/\//i, 'the daemon is set up for another container runtime than the node has'],
