@@ -1,3 +1,12 @@
+export {
+  assertAllPodsHave,
+  assertFollowPromotion,
+  assertRolesConsistent,
+  assertSinglePrimary,
+  assertStreaming,
+  assertWritesRefused,
+  ClusterAssertionError,
+} from './cnpg/asserts.ts';
 export { annotateCluster, editAnnotations } from './cnpg/annotations.ts';
 export {
   BackupFailedError,
@@ -102,6 +111,7 @@ export {
   instanceStatusByProxy,
   InstanceStatusError,
   parseInstanceStatus,
+  poolerMetrics,
   type InstanceStatus,
   type StatusAddress,
   type StatusPath,
@@ -160,6 +170,7 @@ export {
 } from './cnpg/operator-install.ts';
 export { crashLoops, isPodActive, isPodReady, isPodTerminating, podRestarts, podTrouble } from './cnpg/pod-state.ts';
 export {
+  createPod,
   deletePod,
   EvictionBlockedError,
   evictPod,
@@ -178,6 +189,8 @@ export {
   type PostmasterSignalled,
   type SignalPostmasterOptions,
 } from './cnpg/postmaster.ts';
+export { connectPrimary, type ConnectPrimaryOptions, type PrimaryConnection } from './cnpg/primary-connection.ts';
+export { controlData, parseControlData, type ControlData } from './cnpg/control-data.ts';
 export { PsqlError, psqlRows, type PsqlOptions } from './cnpg/psql.ts';
 export { failoverQuorum, quorumAllowsFailover, type FailoverQuorum, type QuorumVerdict } from './cnpg/quorum.ts';
 export { isReplicaCluster, setReplicaMode, waitForDemotionToken, type ReplicaMode } from './cnpg/replica-mode.ts';
@@ -199,7 +212,9 @@ export {
   type ObjectStoreSettings,
 } from './cnpg/objectstore.ts';
 export {
+  isInRecovery,
   replicationFacts,
+  timelineOf,
   walReceiver,
   type ReplicationFacts,
   type ReplicationQueryOptions,
@@ -214,7 +229,7 @@ export {
   type PrimaryTruthOptions,
   type RecoveryState,
 } from './cnpg/roles.ts';
-export { serviceClusterIp, serviceEndpoints, type ServiceEndpoint } from './cnpg/services.ts';
+export { serviceClusterIp, serviceEndpoints, serviceFqdn, type ServiceEndpoint } from './cnpg/services.ts';
 export {
   expectedSlots,
   judgeSlots,
@@ -306,6 +321,7 @@ export {
 } from './kube/exec-errors.ts';
 export { directoryIsEmpty, fileExists } from './kube/files.ts';
 export { ForwardError, openForward, type Forward, type ForwardOptions, type ForwardTarget } from './kube/forward.ts';
+export { hasAnnotations, hasCondition, hasLabels } from './kube/metadata.ts';
 export { BeingDeletedError, HOLD_FINALIZER, holdObject, releaseObject, removeFinalizers } from './kube/hold.ts';
 export { parseJsonLog, postgresRecords, type JsonLog, type PostgresLogRecord } from './kube/json-logs.ts';
 export { createPooledKubeConfig, type PooledKubeConfig } from './kube/kube-config.ts';

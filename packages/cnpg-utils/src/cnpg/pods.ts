@@ -32,6 +32,34 @@ export async function deletePod(kube: KubeClient, pod: NamespacedName, options: 
   );
 }
 
+/**
+ * Creates a pod and waits until it is ready.
+ *
+ * @param options.timeoutMs @default 180000 (`timeouts.podRollout`)
+ * @throws ConflictError when there is one of that name; WaitTimeoutError with what it is stuck at
+ */
+export async function createPod(kube: KubeClient, pod: V1Pod, options: ClusterWaitOptions = {}): Promise<V1Pod> {
+  const call = options.signal === undefined ? {} : { signal: options.signal };
+  const { metadata: wanted, spec } = pod;
+  const object = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    ...(wanted === undefined ? {} : { metadata: wanted }),
+    ...(spec === undefined ? {} : { spec }),
+  };
+  const { namespace = '', name = '' } = (await kube.create<V1Pod>(object, call)).metadata ?? {};
+  return await waitFor(
+    `pod ${namespace}/${name} to be ready`,
+    async (signal, probe) => {
+      const found = await kube.get<V1Pod>({ apiVersion: 'v1', kind: 'Pod', namespace, name }, { signal });
+      if (isPodReady(found)) return found;
+      probe.observe(podTrouble(found).join('; '));
+      return undefined;
+    },
+    { ...options, timeoutMs: options.timeoutMs ?? timeouts.podRollout, intervalMs: 250 },
+  );
+}
+
 /** The pod of that name, if it is still the one with that UID. */
 export async function findPodByUid(
   kube: KubeClient,

@@ -158,6 +158,17 @@ export async function instanceMetrics(
   return await podProxy(kube, pod, { scheme: tls ? 'https' : 'http', port: ports.metrics, path: '/metrics' }, call);
 }
 
+/** Metrics of a pooler's pod (PgBouncer), through the API server; see `listPoolerPods`. */
+export async function poolerMetrics(
+  kube: KubeClient,
+  pod: NamespacedName,
+  options: CallOptions & { tls?: boolean } = {},
+): Promise<string> {
+  const { tls = false, ...call } = options;
+  const target = { scheme: tls ? 'https' : 'http', port: ports.poolerMetrics, path: '/metrics' };
+  return await podProxy(kube, pod, target, call);
+}
+
 /** Checks the answer to `/pg/status`. @throws InstanceStatusError naming each field */
 export function parseInstanceStatus(text: string, from: string): InstanceStatus {
   let json: unknown;

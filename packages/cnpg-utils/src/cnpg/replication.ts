@@ -1,5 +1,5 @@
 import type { KubeClient } from '../kube/client.ts';
-import type { NamespacedName } from '../kube/refs.ts';
+import type { CallOptions, NamespacedName } from '../kube/refs.ts';
 import type { Instance } from './instances.ts';
 import { psqlRows } from './psql.ts';
 
@@ -117,4 +117,25 @@ async function askOne<Row>(
   });
   if (row === undefined) throw new TypeError('a query without FROM gave no row');
   return row;
+}
+
+/** Whether an instance is in recovery, that is, takes no writes. @throws PsqlError, ExecError, KubeError */
+export async function isInRecovery(kube: KubeClient, pod: NamespacedName, options: CallOptions = {}): Promise<boolean> {
+  const [row] = await psqlRows<{ recovering: boolean }>(kube, pod, 'SELECT pg_is_in_recovery() AS recovering', options);
+  if (row === undefined) throw new TypeError('a query without FROM gave no row');
+  return row.recovering;
+}
+
+/**
+ * The timeline on which an instance is: that of the WAL which it writes or receives, or else of its last checkpoint.
+ *
+ * @throws PsqlError, ExecError, KubeError
+ */
+export async function timelineOf(kube: KubeClient, pod: NamespacedName, options: CallOptions = {}): Promise<number> {
+  const sql = `SELECT CASE WHEN pg_is_in_recovery()
+    THEN coalesce((SELECT received_tli FROM pg_stat_wal_receiver), (pg_control_checkpoint()).timeline_id)
+    ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END AS timeline`;
+  const [row] = await psqlRows<{ timeline: number }>(kube, pod, sql, options);
+  if (row === undefined) throw new TypeError('a query without FROM gave no row');
+  return row.timeline;
 }

@@ -53,3 +53,8 @@ export async function serviceClusterIp(
   }
   return ip;
 }
+
+/** Full name of a service, which resolves inside the Kubernetes cluster. */
+export function serviceFqdn(service: NamespacedName): string {
+  return `${service.name}.${service.namespace}.svc.cluster.local`;
+}

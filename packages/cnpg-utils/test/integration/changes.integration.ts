@@ -1,7 +1,16 @@
 import type { KubernetesObject, V1PersistentVolumeClaim } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
+  assertAllPodsHave,
+  assertFollowPromotion,
+  assertRolesConsistent,
+  assertSinglePrimary,
+  assertStreaming,
+  assertWritesRefused,
   BackupFailedError,
+  ClusterAssertionError,
+  connectPrimary,
+  controlData,
   cordonNode,
   createBackup,
   createPooler,
@@ -14,6 +23,7 @@ import {
   ForbiddenError,
   getCluster,
   InvalidError,
+  isInRecovery,
   isNodeReachable,
   listBackups,
   listInstances,
@@ -36,6 +46,7 @@ import {
   storageClassExpands,
   streamingSource,
   taintNode,
+  timelineOf,
   uncordonAll,
   unfence,
   untaintNode,
@@ -62,6 +73,34 @@ test('all six sources name the same primary, the lease among them', async () => 
   expect(truth.agreed).toBe(primary.name);
   expect(truth.sources.leaseHolder).toBe(primary.name);
   expect(truth.writable).toEqual([primary.name]);
+  await expect(assertRolesConsistent(kube, ref)).resolves.toMatchObject({ agreed: primary.name });
+  await expect(assertSinglePrimary(kube, ref)).resolves.toBe(primary.name);
+});
+
+test('standbys stream and refuse writes, the primary takes them; each says its timeline', async () => {
+  const [primary, [replica]] = await Promise.all([currentPrimary(kube, ref), listReplicas(kube, ref)]);
+  if (replica === undefined) throw new Error('a replica is needed');
+  const timeline = await assertStreaming(kube, ref);
+  await expect(assertFollowPromotion(kube, ref, timeline)).rejects.toBeInstanceOf(ClusterAssertionError);
+  await assertWritesRefused(kube, ref, replica);
+  await expect(assertWritesRefused(kube, ref, primary)).rejects.toBeInstanceOf(ClusterAssertionError);
+  for (const { name, pod } of [primary, replica]) {
+    const at = { namespace, name: pod.name };
+    await expect(isInRecovery(kube, at)).resolves.toBe(name !== primary.name);
+    await expect(timelineOf(kube, at)).resolves.toBe(timeline);
+    expect((await controlData(kube, at))['Database system identifier']).toMatch(/^\d+$/);
+  }
+  await assertAllPodsHave(kube, ref, { labels: { 'app.kubernetes.io/managed-by': 'cloudnative-pg' } });
+  await expect(assertAllPodsHave(kube, ref, { labels: { 'cnpg.io/instanceRole': 'primary' } })).rejects.toBeInstanceOf(
+    ClusterAssertionError,
+  );
+});
+
+test.for(['service', 'pod', 'forward'] as const)('the primary is reached through its %s', async (via) => {
+  await using primary = await connectPrimary(kube, ref, { via });
+  const { rows } = await primary.client.query<{ is: boolean }>('SELECT pg_is_in_recovery() AS is');
+  expect(rows).toEqual([{ is: false }]);
+  await expect(connectPrimary(kube, ref, { via, user: 'superuser' })).rejects.toThrow('set enableSuperuserAccess');
 });
 
 // CountReplicas of CloudNativePG's suite says 0 and no error for an instance that does not answer.
