@@ -14,7 +14,7 @@ describe('resolveProfile', () => {
   test('refuses an unknown name and lists the valid ones', () => {
     expect(() => resolveProfile('snyc', config())).toThrow(ProfileError);
     expect(() => resolveProfile('snyc', config())).toThrow(
-      'profile: got "snyc", expected one of sync, async, preferred, quorum5, single',
+      'profile: got "snyc", expected one of sync, tuned, async, preferred, quorum5, single',
     );
   });
 
@@ -30,7 +30,7 @@ describe('resolveProfile', () => {
 
   test('refuses an override of a profile that does not exist', () => {
     expect(() => resolveProfile('sync', config({ profiles: { snyc: {} } }))).toThrow(
-      'profiles in chaos.config.ts: got "snyc", expected one of sync, async, preferred, quorum5, single',
+      'profiles in chaos.config.ts: got "snyc", expected one of sync, tuned, async, preferred, quorum5, single',
     );
   });
 
@@ -82,7 +82,7 @@ describe('clusterManifest', () => {
 
   test('promises no loss only where every commit waits for a standby', () => {
     const promising = Object.values(profiles).filter(({ zeroLoss }) => zeroLoss);
-    expect(promising.map(({ name }) => name)).toEqual(['sync', 'quorum5']);
+    expect(promising.map(({ name }) => name)).toEqual(['sync', 'tuned', 'quorum5']);
     expect(profiles.preferred.synchronous).toBeDefined();
   });
 

@@ -38,6 +38,14 @@ const notes: Readonly<Record<ProfileName, Notes>> = {
       why: 'one primary, one standby that acknowledges, and one more so that a quorum can fail over',
     },
   },
+  tuned: {
+    description:
+      'as `sync`, but a shutdown does not wait for clients, delays are short, and the WAL has a small volume of its own',
+    minInstances: {
+      count: 3,
+      why: 'one primary, one standby that acknowledges, and one more so that a quorum can fail over',
+    },
+  },
   async: {
     description: 'three instances, standbys follow without being waited for',
     minInstances: { count: 2, why: 'without a standby there is nothing to fail over to' },

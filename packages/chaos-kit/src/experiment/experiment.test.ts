@@ -323,6 +323,37 @@ describe('the verdict', () => {
     expect(experiment.verdict()).toBe('xfail');
   });
 
+  test('of an assertion that a known defect makes fail is xfail, and only of this one', async () => {
+    const { experiment, fault } = setUp();
+    const defect = { issue: 'https://example.org/1', reason: 'known' };
+    await experiment.runFault(fault, {}, () => {});
+    await experiment.expectedFailure(defect, () => Promise.reject(new Error('it shows')));
+    expect(experiment.result()).toMatchObject({
+      verdict: 'xfail',
+      knownDefect: defect,
+      findings: [{ reason: 'it shows', excused: true }],
+    });
+    experiment.addFinding({ verdict: 'fail', source: 'ledger', reason: 'something else' });
+    expect(experiment.verdict()).toBe('fail');
+  });
+
+  test.each([
+    [false, 'xpass'],
+    [true, 'pass'],
+  ])('of a known defect that does not show (sometimes: %s) is %s', async (sometimes, verdict) => {
+    const { experiment, fault } = setUp();
+    await experiment.runFault(fault, {}, () => {});
+    await experiment.expectedFailure({ issue: 'https://example.org/1', reason: 'known', sometimes }, () => {});
+    expect(experiment.verdict()).toBe(verdict);
+  });
+
+  test('an assertion that proves nothing is not excused by a known defect', async () => {
+    const { experiment } = setUp();
+    const nothing = Object.assign(new Error('no numbers'), { name: 'InconclusiveError' });
+    const defect = { issue: 'https://example.org/1', reason: 'known' };
+    await expect(experiment.expectedFailure(defect, () => Promise.reject(nothing))).rejects.toThrow(nothing);
+  });
+
   test('result is plain data', async () => {
     const { experiment, fault } = setUp();
     await experiment.runFault(fault, {}, () => {});

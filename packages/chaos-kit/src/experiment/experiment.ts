@@ -95,6 +95,8 @@ export class Experiment implements FaultRunner<ExperimentRun>, AsyncDisposable {
   #verification: LedgerVerification | undefined;
   #expected: { verdict: Verdict; reason: string } | undefined;
   #defect: KnownDefect | undefined;
+  #narrowDefect: KnownDefect | undefined;
+  #excusing = false;
 
   constructor(options: ExperimentOptions) {
     this.#options = options;
@@ -226,7 +228,7 @@ export class Experiment implements FaultRunner<ExperimentRun>, AsyncDisposable {
   addFinding(finding: Finding): void {
     const known = this.#findings.some((f) => f.verdict === finding.verdict && f.reason === finding.reason);
     if (known) return;
-    this.#findings.push(finding);
+    this.#findings.push(this.#excusing && finding.verdict === 'fail' ? { ...finding, excused: true } : finding);
     this.timeline.record(`${finding.verdict}: ${finding.reason}`, { source: finding.source });
   }
 
@@ -240,13 +242,35 @@ export class Experiment implements FaultRunner<ExperimentRun>, AsyncDisposable {
     this.#defect = defect;
   }
 
+  /**
+   * Says that a known defect makes this assertion fail, and only this one: whatever else goes wrong is a failure as ever.
+   * The assertion is made as if there were no defect. It failing becomes `xfail`, it passing `xpass`.
+   */
+  async expectedFailure(defect: KnownDefect, assertion: () => unknown): Promise<void> {
+    this.#narrowDefect = defect;
+    this.#excusing = true;
+    try {
+      await assertion();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (error instanceof Error && error.name === 'InconclusiveError') throw error;
+      this.addFinding({ verdict: 'fail', source: 'known defect', reason });
+    } finally {
+      this.#excusing = false;
+    }
+  }
+
   /** The verdict by all that is known so far. */
   verdict(): Verdict {
-    const combined = combineFindings(this.#findings);
+    const excused = this.#findings.filter((finding) => finding.excused === true);
+    const combined = combineFindings(this.#findings.filter((finding) => finding.excused !== true));
     const proved =
       this.#runs.length > 0 ||
       this.#injector.faults.some((fault) => fault.effect !== undefined) ||
       this.#verification !== undefined;
+    if (combined === 'pass' && proved && this.#narrowDefect !== undefined) {
+      return applyKnownDefect(combineFindings(excused), this.#narrowDefect);
+    }
     return applyKnownDefect(combined === 'pass' && !proved ? 'inconclusive' : combined, this.#defect);
   }
 
@@ -273,7 +297,7 @@ export class Experiment implements FaultRunner<ExperimentRun>, AsyncDisposable {
       ...(this.#expected === undefined
         ? {}
         : { expected: { ...this.#expected, met: this.#expected.verdict === verdict } }),
-      ...(this.#defect === undefined ? {} : { knownDefect: this.#defect }),
+      ...knownDefectOf(this.#narrowDefect ?? this.#defect),
       ...(this.#verification === undefined ? {} : { ledger: this.#verification }),
     };
   }
@@ -433,6 +457,10 @@ export class Experiment implements FaultRunner<ExperimentRun>, AsyncDisposable {
 function reasonOf(signal: AbortSignal): string {
   const reason: unknown = signal.reason;
   return reason instanceof Error ? reason.message : String(reason);
+}
+
+function knownDefectOf(defect: KnownDefect | undefined): { knownDefect?: KnownDefect } {
+  return defect === undefined ? {} : { knownDefect: defect };
 }
 
 function faultRecord(fault: LiveFault): FaultRecord {

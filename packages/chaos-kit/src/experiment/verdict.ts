@@ -12,6 +12,8 @@ export interface Finding {
   /** Where it comes from, such as `ledger`, `evidence` or `heal`. */
   readonly source: string;
   readonly reason: string;
+  /** It is what a known defect is expected to cause: alone it makes the experiment `xfail`, not `fail`. */
+  readonly excused?: boolean;
 }
 
 /** A defect of the system under test that is known to show in this experiment. */
@@ -21,6 +23,8 @@ export interface KnownDefect {
   /** Version from which it should be gone, for instance `1.31`. */
   readonly until?: string;
   readonly reason: string;
+  /** It shows in some runs only, so that a run without it is no news. */
+  readonly sometimes?: boolean;
 }
 
 // a proven failure outranks everything; a stopped run has no say, and neither has one without proof
@@ -38,7 +42,7 @@ export function combineFindings(findings: readonly Finding[]): 'pass' | FindingV
 export function applyKnownDefect(verdict: 'pass' | FindingVerdict, defect: KnownDefect | undefined): Verdict {
   if (defect === undefined) return verdict;
   if (verdict === 'fail') return 'xfail';
-  return verdict === 'pass' ? 'xpass' : verdict;
+  return verdict === 'pass' && defect.sometimes !== true ? 'xpass' : verdict;
 }
 
 /** What a control experiment says its outcome must be. */

@@ -160,6 +160,8 @@ export const findingSchema = z.object({
   /** Where it comes from, such as `ledger`, `evidence`, `heal` or `spec`. */
   source: z.string(),
   reason: z.string(),
+  /** It is what a known defect is expected to cause. */
+  excused: z.boolean().optional(),
 });
 
 /** One experiment: one run of one spec against one cluster. */

@@ -9,7 +9,7 @@ export { InconclusiveError } from './inconclusive-error.ts';
 export { chaosMatchers } from './matchers.ts';
 export type { ChaosMatchers, LossLimit } from './matchers.ts';
 export { NoClusterError } from './provision.ts';
-export { bind, test } from './test.ts';
+export { bind, scenario, test } from './test.ts';
 export type { StartLedger, Transactions, Workload } from './test.ts';
 export type { TestLedger } from './test-ledger.ts';
 export { VerdictError } from './verdict-error.ts';

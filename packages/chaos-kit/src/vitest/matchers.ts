@@ -4,6 +4,7 @@ import type { LedgerVerification } from '../ledger/index.ts';
 import { formatCount, formatMs, plural } from '../report/format.ts';
 import { bindingOf } from './bound-ledger.ts';
 import type { LossBound } from './bound-ledger.ts';
+import type { Scenario } from '../scenario/scenario.ts';
 import { InconclusiveError } from './inconclusive-error.ts';
 
 interface MatcherAnswer {
@@ -129,6 +130,26 @@ export const chaosMatchers = {
     };
   },
 
+  /** @see ChaosMatchers.toKeepTo */
+  toKeepTo(received: unknown, scenario: Scenario): MatcherAnswer {
+    const run = runOf(received);
+    const { recovery, writeGap, converged } = scenario.budget;
+    const answers = [
+      promotionsOf(run, scenario.expects.promotions),
+      ...(recovery === undefined ? [] : [chaosMatchers.toHaveRecoveredWritesWithin(run, recovery.limit)]),
+      ...(writeGap === undefined ? [] : [chaosMatchers.toHaveWriteGapWithin(run, writeGap.limit)]),
+      ...(converged === undefined ? [] : [chaosMatchers.toHaveConvergedWithin(run, converged.limit)]),
+    ];
+    const missed = answers.filter(({ pass }) => !pass);
+    return {
+      pass: missed.length === 0,
+      message: () =>
+        missed.length === 0
+          ? `expected ${scenario.id} to miss a budget, but it keeps to all of them`
+          : [`${scenario.id} misses what it promises:`, ...missed.map(({ message }) => `  ${message()}`)].join('\n'),
+    };
+  },
+
   /** @see ChaosMatchers.toBeHealthy */
   async toBeHealthy(received: unknown): Promise<MatcherAnswer> {
     if (!isHealthSource(received)) throw new TypeError('toBeHealthy is for the `cluster` fixture');
@@ -161,6 +182,8 @@ export interface ChaosMatchers {
   toHaveConvergedWithin: (budget: string | number) => void;
   /** On what `withX` gives: how many times an instance was promoted. */
   toHavePromoted: (count: number) => void;
+  /** On what `withX` gives: the promotions that a scenario expects and all of its budgets, at once. */
+  toKeepTo: (scenario: Scenario) => void;
   /** On `cluster`: every measure of health. The message lists what is not. */
   toBeHealthy: () => Promise<void>;
 }
@@ -181,6 +204,11 @@ function within(
     actual: measuredMs,
     expected: budgetMs,
   };
+}
+
+function promotionsOf(run: ExperimentRun, expected: Scenario['expects']['promotions']): MatcherAnswer {
+  if (expected !== '0..1') return chaosMatchers.toHavePromoted(run, expected);
+  return chaosMatchers.toHavePromoted(run, run.promotions <= 1 ? run.promotions : 1);
 }
 
 function notMeasured(run: ExperimentRun): readonly string[] {

@@ -8,6 +8,7 @@ export interface ChaosTag {
 export const chaosTags: readonly ChaosTag[] = [
   { name: 'smoke', description: 'cheap and telling: what `npm run chaos` runs' },
   { name: 'soak', description: 'runs for a long time or many times' },
+  { name: 'ten', description: 'the ten experiments that matter most: one hour' },
   { name: 'control', description: 'proves that the framework itself can go red' },
   { name: 'mutation', description: 'a wrong configuration or a planted defect that must be found' },
   { name: 'contract', description: 'every engine and fault against the same contract: seen, healed, nothing left' },
@@ -18,6 +19,7 @@ export const chaosTags: readonly ChaosTag[] = [
   { name: 'node', description: 'takes a whole node away' },
   { name: 'control-plane', description: 'Kubernetes itself is degraded' },
   { name: 'switchover', description: 'planned changes of the primary' },
+  { name: 'quorum', description: 'more instances are lost than a quorum allows' },
   { name: 'operator', description: 'the CloudNativePG operator is hit' },
   { name: 'upstream', description: "tests of CloudNativePG's own suite, ported with the helpers of cnpg-utils" },
 ];

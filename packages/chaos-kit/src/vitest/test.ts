@@ -1,4 +1,4 @@
-import { inject, test as base } from 'vitest';
+import { describe, inject, test as base } from 'vitest';
 import type { TestContext } from 'vitest';
 import type { ClusterUnderTest } from '../cluster/cluster-under-test.ts';
 import type { ProfileName } from '../cluster/profile.ts';
@@ -13,11 +13,13 @@ import type { BankOptions, LedgerOptions, ListAppendOptions, PodPlace } from '..
 import { labControl } from '../provider/lab.ts';
 import { RunLogWriter } from '../report/run-log.ts';
 import { loadEngines } from '../safety/load-engines.ts';
+import type { Scenario } from '../scenario/scenario.ts';
 import { failureFiles } from './failure-files.ts';
 import type { FailureFiles } from './failure-files.ts';
 import { namespaceDeletionMs, ownNamespace } from './own-namespace.ts';
 import { accessOf, runContextKey } from './provided.ts';
 import { configOf, provisionCluster } from './provision.ts';
+import { whyNot } from './scenario-needs.ts';
 import { experimentSeed } from './seeds.ts';
 import { Session } from './session.ts';
 import type { LedgerStart } from './session.ts';
@@ -52,6 +54,13 @@ const withoutFaults = base
   .extend('transactions', {} as Transactions)
   // All engines by name; replaced by tests of faults that need no Kubernetes.
   .extend('engines', () => loadEngines(inject(runContextKey).enginesModule))
+  // The record that the test runs, for `scenario()`; what the cluster lacks for it makes the test skip.
+  .extend('scenario', undefined as Scenario | undefined)
+  .extend('admitted', async ({ scenario: record, engines, signal, skip }) => {
+    const reason = record === undefined ? undefined : await whyNot(record, inject(runContextKey), engines, signal);
+    if (reason !== undefined) skip(reason);
+    return true;
+  })
   // Automatic, so that a hook resolves it: provisioning takes minutes and is not charged to the test.
   .extend('cluster', { auto: true }, ({ profile, signal }): Promise<ClusterUnderTest> =>
     provisionCluster(inject(runContextKey), profile, signal),
@@ -186,6 +195,21 @@ export function bind<S extends OptionsSchema>(
   fault: FaultFixture<S>,
 ): (options: FaultOptions<S>, body: FaultBody) => Promise<ExperimentRun> {
   return (options, body) => fault(experiment, options, body);
+}
+
+type Body = Exclude<Parameters<typeof test>[2], number | undefined>;
+
+/**
+ * A test of a scenario record: its title, tags and profile are the record's, and what the cluster lacks for it makes the
+ * test skip with the reason. `variant` tells several tests of one record apart.
+ */
+export function scenario(record: Scenario, body: Body, variant?: string): void {
+  describe(record.id, () => {
+    test.override('profile', record.profile);
+    test.override('scenario', record);
+    const name = variant === undefined ? record.title : `${record.title} (${variant})`;
+    test(name, { tags: [...record.tags] }, body);
+  });
 }
 
 /** Starts the workload of a test; missing when it runs without one. */

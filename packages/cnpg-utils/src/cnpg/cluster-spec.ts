@@ -231,6 +231,21 @@ export const clusterProfiles = {
     instances: 3,
     synchronous: { method: 'any', number: 1, dataDurability: 'required', failoverQuorum: true },
   },
+  /**
+   * Like `sync`, as operators of critical databases set it up: no waiting for clients at a shutdown, short delays, and the
+   * WAL on a volume of its own, which is small here so that it can be filled.
+   */
+  tuned: {
+    ...common,
+    instances: 3,
+    synchronous: { method: 'any', number: 1, dataDurability: 'required', failoverQuorum: true },
+    smartShutdownTimeout: 0,
+    stopDelay: 60,
+    switchoverDelay: 30,
+    walStorage: { size: '512Mi' },
+    // CloudNativePG keeps 512 MB by default, which is the volume; the slots keep what the standbys need
+    parameters: { ...parameters, max_wal_size: '128MB', min_wal_size: '80MB', wal_keep_size: '64MB' },
+  },
   /** Three instances, nobody waits for standbys. A failover may lose what was acknowledged last. */
   async: { ...common, instances: 3 },
   /** Like `sync`, but goes on alone when no standby is there. */

@@ -1,0 +1,73 @@
+import type { Scenario } from '../scenario.ts';
+
+const title = 'new sessions can write again soon after the pod of the primary was deleted while sessions are held open';
+const fault = { fixture: 'withPrimaryKilled', options: { gracePeriodSeconds: 60 } };
+
+/** The pod of the primary is deleted in order while 25 sessions are held open. */
+export const podDeletePrimaryBusySessions: Scenario = {
+  id: 'pod-delete-primary-busy-sessions',
+  title: `${title}, where a shutdown does not wait for clients`,
+  hypothesis:
+    'Given a synchronous cluster with smartShutdownTimeout 0 and 25 sessions held open, when the pod of the primary is deleted with its own grace, then it shuts down fast, releases its lease, and new sessions can write within 20 s.',
+  tags: ['ten', 'pod'],
+  profile: 'tuned',
+  faults: [fault],
+  needs: { nodes: 3, engines: ['kubernetes'] },
+  expects: {
+    promotions: 1,
+    writes: 'gap',
+    because: 'a fast shutdown ends every session, and the lease is released when PostgreSQL has stopped',
+  },
+  budget: {
+    recovery: {
+      limit: '20s',
+      documented:
+        'a released lease is taken over at once; fast shutdown and promotion take seconds (instance manager, failover)',
+      measured: { runs: 0, median: 0, worst: 0 },
+    },
+    converged: {
+      limit: '120s',
+      documented: 'stopDelay 60 s, then the pod is created anew on its volume and rejoins; no limit is documented',
+      measured: { runs: 0, median: 0, worst: 0 },
+    },
+  },
+  findings: [],
+  docs: ['instance_manager', 'https://github.com/cloudnative-pg/cloudnative-pg/issues/7888'],
+};
+
+/** The same with the delays that every cluster has by default. */
+export const podDeletePrimaryBusySessionsDefaults: Scenario = {
+  ...podDeletePrimaryBusySessions,
+  id: 'pod-delete-primary-busy-sessions-defaults',
+  title: `${title}, with default delays`,
+  hypothesis:
+    'Given a synchronous cluster with default delays and 25 sessions held open, when the pod of the primary is deleted with its own grace, then new sessions should be able to write within 20 s. They are not: the smart shutdown waits 180 s for the open ones.',
+  profile: 'sync',
+  faults: [{ ...fault, options: { gracePeriodSeconds: 1800 } }],
+  expects: {
+    promotions: 1,
+    writes: 'gap',
+    because:
+      'the smart shutdown lets open sessions go on and refuses new ones for up to smartShutdownTimeout (180 s); the primary holds its lease all the while',
+  },
+  budget: {
+    recovery: {
+      limit: '240s',
+      documented:
+        'smartShutdownTimeout 180 s, then fast shutdown and failover (instance manager): the time until open sessions write again',
+      measured: { runs: 0, median: 0, worst: 0 },
+    },
+    converged: {
+      limit: '300s',
+      documented: 'the pod is created anew after the shutdown; no limit is documented',
+      measured: { runs: 0, median: 0, worst: 0 },
+    },
+  },
+  findings: [
+    {
+      issue: 'https://github.com/cloudnative-pg/cloudnative-pg/issues/7888',
+      reason: 'the smart shutdown keeps new sessions out for up to 180 s while a client holds one open',
+      measured: 'not measured yet',
+    },
+  ],
+};
