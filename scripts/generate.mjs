@@ -1,12 +1,14 @@
 // Writes what is generated: fixtures/clusters/*.yaml and fixtures/namespaces.yaml from the shapes of cnpg-utils,
-// docs/porting-from-go.md from its data.
+// docs/porting-from-go.md from its data, docs/scenarios.md from the scenario records.
 // Run it with `node scripts/generate.mjs`; a test compares what it would write with what is there.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { stringify } from 'yaml';
+import { scenarios } from '../packages/chaos-kit/src/scenario/index.ts';
 import { enabledLabel, managedByLabels } from '../packages/chaos-kit/src/safety/labels.ts';
 import { buildCluster, clusterProfiles, clusterYaml } from '../packages/cnpg-utils/src/cnpg/cluster-spec.ts';
+import { scenarioPage } from './scenario-table.mjs';
 
 const root = new URL('..', import.meta.url);
 
@@ -16,6 +18,7 @@ export async function generated() {
     ...clusterFixtures(),
     'fixtures/namespaces.yaml': namespacesFixture(),
     'docs/porting-from-go.md': await portingDocument(),
+    'docs/scenarios.md': scenarioPage(scenarios),
   };
 }
 

@@ -61,6 +61,8 @@ export interface Scenario {
   readonly budget: {
     /** From the fault until writes are back. */
     readonly recovery?: Budget;
+    /** From the evidence that the fault is gone until writes are back; for faults that block writes as long as they last. */
+    readonly afterHeal?: Budget;
     /** Longest time without an acknowledged write. */
     readonly writeGap?: Budget;
     /** From the fault until the cluster is healthy by every measure. */

@@ -133,10 +133,11 @@ export const chaosMatchers = {
   /** @see ChaosMatchers.toKeepTo */
   toKeepTo(received: unknown, scenario: Scenario): MatcherAnswer {
     const run = runOf(received);
-    const { recovery, writeGap, converged } = scenario.budget;
+    const { recovery, afterHeal, writeGap, converged } = scenario.budget;
     const answers = [
       promotionsOf(run, scenario.expects.promotions),
       ...(recovery === undefined ? [] : [chaosMatchers.toHaveRecoveredWritesWithin(run, recovery.limit)]),
+      ...(afterHeal === undefined ? [] : [recoveredAfterHeal(run, afterHeal.limit)]),
       ...(writeGap === undefined ? [] : [chaosMatchers.toHaveWriteGapWithin(run, writeGap.limit)]),
       ...(converged === undefined ? [] : [chaosMatchers.toHaveConvergedWithin(run, converged.limit)]),
     ];
@@ -204,6 +205,16 @@ function within(
     actual: measuredMs,
     expected: budgetMs,
   };
+}
+
+function recoveredAfterHeal(run: ExperimentRun, limit: string): MatcherAnswer {
+  const budgetMs = parseDuration(limit, { field: 'budget' });
+  if (run.recoveryMs === undefined && run.writeGapMs === undefined)
+    throw new InconclusiveError(`writes back within ${formatDuration(budgetMs)} of healing`, notMeasured(run));
+  // writes that came back while it was still looked whether the fault is gone came back at once
+  const sinceHeal = run.recoveryMs === undefined ? undefined : run.faultAtMs + run.recoveryMs - run.healedAtMs;
+  const afterMs = sinceHeal === undefined ? undefined : Math.max(0, sinceHeal);
+  return within('after healing, writes came back after', afterMs, budgetMs, run.doubts.writes);
 }
 
 function promotionsOf(run: ExperimentRun, expected: Scenario['expects']['promotions']): MatcherAnswer {

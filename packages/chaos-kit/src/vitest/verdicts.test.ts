@@ -3,6 +3,7 @@ import type { Finding } from '../experiment/verdict.ts';
 import type { ExperimentRun } from '../experiment/experiment-run.ts';
 import type { LedgerVerification } from '../ledger/index.ts';
 import type { ExperimentReport } from '../report/schema.ts';
+import type { Scenario } from '../scenario/scenario.ts';
 import { bindingOf, bindLedger } from './bound-ledger.ts';
 import { judgeLoss } from './judge-loss.ts';
 import { chaosMatchers } from './matchers.ts';
@@ -100,6 +101,50 @@ describe('matchers', () => {
     await expect(chaosMatchers.toBeHealthy({})).rejects.toThrow('`cluster` fixture');
     await expect(chaosMatchers.toHaveLostNoAcknowledgedWrite({})).rejects.toThrow('`ledger` fixture');
     await expect(chaosMatchers.toHaveLostAtMost({}, { writes: 1 })).rejects.toThrow('`ledger` fixture');
+  });
+
+  describe('of a scenario', () => {
+    const measured = { runs: 1, median: 1, worst: 1 };
+    const budget = (limit: string) => ({ limit, documented: '', measured });
+    const scenario = (promotions: 0 | 1 | '0..1', limits: Scenario['budget']): Scenario =>
+      ({ id: 'some-scenario', expects: { promotions }, budget: limits }) as unknown as Scenario;
+    const whole = { ...run, healedAtMs: 3_000, convergedMs: 9_000 };
+
+    test('pass when everything is kept', () => {
+      const limits = {
+        recovery: budget('4s'),
+        afterHeal: budget('1s'),
+        writeGap: budget('5s'),
+        converged: budget('9s'),
+      };
+      expect(chaosMatchers.toKeepTo(whole, scenario(1, limits)).pass).toBe(true);
+      expect(chaosMatchers.toKeepTo(whole, scenario('0..1', limits)).pass).toBe(true);
+      const early = { ...whole, recoveryMs: 2_000 };
+      expect(chaosMatchers.toKeepTo(early, scenario(1, { afterHeal: budget('0s') })).pass).toBe(true);
+    });
+
+    test.for<[string, Scenario]>([
+      ['1 promotion, expected 0', scenario(0, {})],
+      ['writes came back after 4.0 s, budget 3.0 s', scenario(1, { recovery: budget('3s') })],
+      ['after healing, writes came back after 1.0 s, budget 500 ms', scenario(1, { afterHeal: budget('500ms') })],
+      ['without an acknowledged write was 4.5 s, budget 4.0 s', scenario(1, { writeGap: budget('4s') })],
+      ['healthy after 9.0 s, budget 8.0 s', scenario(1, { converged: budget('8s') })],
+    ])('fail with "%s"', ([message, record]) => {
+      const answer = chaosMatchers.toKeepTo(whole, record);
+      expect(answer.pass).toBe(false);
+      expect(answer.message()).toContain(message);
+    });
+
+    test('two promotions are more than one at most', () => {
+      const twice = { ...whole, promotions: 2 };
+      expect(chaosMatchers.toKeepTo(twice, scenario('0..1', {})).message()).toContain('2 promotions');
+    });
+
+    test('prove nothing where nothing was measured', () => {
+      const { recoveryMs: _recovery, writeGapMs: _gap, ...blind } = whole;
+      const record = scenario(1, { afterHeal: budget('1s') });
+      expect(() => chaosMatchers.toKeepTo(blind, record)).toThrow('writes back within 1.0 s of healing');
+    });
   });
 
   test('refuse a budget that is no duration', () => {
