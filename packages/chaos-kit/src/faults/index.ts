@@ -5,6 +5,7 @@ export { containerKilled, withContainerKilled } from './container-killed.ts';
 export { controlPlaneDown, withControlPlaneDown } from './control-plane-down.ts';
 export { fencing, withFencing } from './fencing.ts';
 export { instanceKilled, withInstanceKilled } from './instance-killed.ts';
+export { nodeClosed, withNodeClosed } from './node-closed.ts';
 export { nodeDown, withNodeDown } from './node-down.ts';
 export { nodeDrained, withNodeDrained } from './node-drained.ts';
 export { operatorDown, withOperatorDown } from './operator-down.ts';

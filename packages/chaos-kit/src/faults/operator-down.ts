@@ -2,7 +2,7 @@ import { operatorStatus, probeWebhook } from '@cnpg-chaos/cnpg-utils';
 import { z } from 'zod';
 import { deletePod } from '../engines/kubernetes/delete-pod.ts';
 import { scaleDeployment } from '../engines/kubernetes/edits.ts';
-import { operator, operatorDeployment } from '../targets/operator.ts';
+import { operator, operatorDeployment, operatorLeader } from '../targets/operator.ts';
 import type { DeploymentTarget, PodTarget, TargetSelector } from '../targets/target.ts';
 import { defineFault } from './fault.ts';
 import { fixture } from './fixture.ts';
@@ -12,13 +12,14 @@ import { podKilled } from './pod-evidence.ts';
  * Nobody reconciles clusters. With `mode: 'scale'` (default) the operator's Deployment has no pods until the fault is
  * healed: nothing fails over, and writes to Clusters are refused because their webhook is gone. With `mode: 'kill'` its
  * pods are deleted without grace, and the Deployment makes new ones at once: the operator starts over in the middle of
- * what it was doing, after the dead one's Lease has run out (15 s).
+ * what it was doing, after the dead one's Lease has run out (15 s). `kill-leader` deletes only the pod that leads, where
+ * the operator has several.
  */
 export const operatorDown = defineFault({
   name: 'operator-down',
-  options: z.object({ mode: z.enum(['scale', 'kill']).default('scale') }),
+  options: z.object({ mode: z.enum(['scale', 'kill', 'kill-leader']).default('scale') }),
   target: ({ mode }): TargetSelector<DeploymentTarget | PodTarget> =>
-    mode === 'scale' ? operatorDeployment() : operator(),
+    mode === 'scale' ? operatorDeployment() : mode === 'kill' ? operator() : operatorLeader(),
   maxTargets: 3,
   engines: {
     kubernetes({ target, targets }) {

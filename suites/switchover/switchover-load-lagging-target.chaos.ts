@@ -1,0 +1,22 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { switchoverLoadLaggingTarget } from '@cnpg-chaos/chaos-kit';
+import { expect, scenario } from '@cnpg-chaos/chaos-kit/vitest';
+
+const rounds = 5;
+
+scenario(switchoverLoadLaggingTarget, async ({ cluster, ledger, withReplayPaused, withSwitchover }) => {
+  for (let round = 0; round < rounds; round += 1) {
+    let askedAtMs = 0;
+    const run = await withReplayPaused({ target: { replica: round % 2 } }, async ({ targets: [lagging] }) => {
+      await sleep(5_000);
+      if (lagging === undefined) throw new TypeError('no standby was paused');
+      const inner = await withSwitchover({ to: { instance: lagging.name } }, () => cluster.waitForFailover());
+      askedAtMs = inner.faultAtMs;
+    });
+    // counted from the switchover, not from the pause before it
+    const sinceAskedMs = run.recoveryMs === undefined ? undefined : run.faultAtMs + run.recoveryMs - askedAtMs;
+    expect({ ...run, recoveryMs: sinceAskedMs }).toKeepTo(switchoverLoadLaggingTarget);
+  }
+  await expect(ledger).toHaveLostNoAcknowledgedWrite();
+  await expect(cluster).toBeHealthy();
+});
