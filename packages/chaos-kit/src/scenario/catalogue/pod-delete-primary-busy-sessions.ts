@@ -23,12 +23,12 @@ export const podDeletePrimaryBusySessions: Scenario = {
       limit: '20s',
       documented:
         'a released lease is taken over at once; fast shutdown and promotion take seconds (instance manager, failover)',
-      measured: { runs: 0, median: 0, worst: 0 },
+      measured: { runs: 1, median: 5.5, worst: 5.5 },
     },
     converged: {
       limit: '120s',
       documented: 'stopDelay 60 s, then the pod is created anew on its volume and rejoins; no limit is documented',
-      measured: { runs: 0, median: 0, worst: 0 },
+      measured: { runs: 1, median: 15.9, worst: 15.9 },
     },
   },
   findings: [],
@@ -51,23 +51,23 @@ export const podDeletePrimaryBusySessionsDefaults: Scenario = {
       'the smart shutdown lets open sessions go on and refuses new ones for up to smartShutdownTimeout (180 s); the primary holds its lease all the while',
   },
   budget: {
-    recovery: {
-      limit: '240s',
+    writeGap: {
+      limit: '45s',
       documented:
-        'smartShutdownTimeout 180 s, then fast shutdown and failover (instance manager): the time until open sessions write again',
-      measured: { runs: 0, median: 0, worst: 0 },
+        'none for open sessions: they write on during the smart shutdown, then the fast shutdown and the failover end them (instance manager)',
+      measured: { runs: 1, median: 21.3, worst: 21.3 },
     },
     converged: {
       limit: '300s',
       documented: 'the pod is created anew after the shutdown; no limit is documented',
-      measured: { runs: 0, median: 0, worst: 0 },
+      measured: { runs: 1, median: 245.0, worst: 245.0 },
     },
   },
   findings: [
     {
       issue: 'https://github.com/cloudnative-pg/cloudnative-pg/issues/7888',
       reason: 'the smart shutdown keeps new sessions out for up to 180 s while a client holds one open',
-      measured: 'not measured yet',
+      measured: 'new sessions can write again after 219 s (1 run)',
     },
   ],
 };
