@@ -5,8 +5,9 @@ type Session = Awaited<ReturnType<typeof connect>>;
 
 /** Opens a session as the application does: through the `-rw` Service. */
 export async function openSession(cluster: ClusterUnderTest, name: string, limitMs = 5_000): Promise<Session> {
-  const { resolveHost, user, password = '', database, ca, tlsServerName } = cluster.ledgerTarget();
-  const { host, port } = await resolveHost(AbortSignal.timeout(limitMs));
+  const target = cluster.ledgerTarget();
+  const { user, password = '', database, ca, tlsServerName } = target;
+  const { host, port } = await target.resolveHost(AbortSignal.timeout(limitMs));
   return connect({
     host,
     port,

@@ -23,7 +23,7 @@ test.each(scenarios)('$id: faults exist and take their options', ({ faults: used
   expect(used.length).toBeGreaterThan(0);
   for (const { fixture, options } of used) {
     const found: unknown = Reflect.get(faults, fixture);
-    expect(typeof found, fixture).toBe('function');
+    if (typeof found !== 'function') throw new TypeError(`there is no fixture ${fixture}`);
     const { fault } = found as (typeof faults)['withPrimaryKilled'];
     expect(() => parseFaultOptions(fault, options as object)).not.toThrow();
   }
@@ -35,8 +35,8 @@ test.each(scenarios)('$id: tags are known, and one of the files of its area runs
   const name = files.find(
     (file) => id.startsWith(file.replace(/^.*\//, '').replace(/\.chaos\.ts$/, '')) && file.endsWith('.chaos.ts'),
   );
-  expect(name, `no suites/<area>/${id}.chaos.ts`).toBeDefined();
-  const text = await readFile(new URL(name ?? '', suites), 'utf8');
+  if (name === undefined) throw new TypeError(`there is no suites/<area>/${id}.chaos.ts`);
+  const text = await readFile(new URL(name, suites), 'utf8');
   const variable = id.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
   expect(text).toContain(`scenario(${variable}`);
 });

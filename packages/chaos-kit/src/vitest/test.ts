@@ -62,9 +62,10 @@ const withoutFaults = base
     return true;
   })
   // Automatic, so that a hook resolves it: provisioning takes minutes and is not charged to the test.
-  .extend('cluster', { auto: true }, ({ profile, signal }): Promise<ClusterUnderTest> =>
-    provisionCluster(inject(runContextKey), profile, signal),
-  )
+  .extend('cluster', { auto: true }, ({ admitted, profile, signal }): Promise<ClusterUnderTest> => {
+    void admitted;
+    return provisionCluster(inject(runContextKey), profile, signal);
+  })
   // Automatic: a test that fails leaves the dump of its cluster and the logs of its instances, those that are gone included.
   .extend('failureFiles', { auto: true }, ({ task, onTestFinished, cluster }): FailureFiles => {
     const files = failureFiles(inject(runContextKey).runLogPath);
@@ -204,7 +205,7 @@ type Body = Exclude<Parameters<typeof test>[2], number | undefined>;
  * test skip with the reason. `variant` tells several tests of one record apart.
  */
 export function scenario(record: Scenario, body: Body, variant?: string): void {
-  describe(record.id, () => {
+  describe(`${record.id}`, () => {
     test.override('profile', record.profile);
     test.override('scenario', record);
     const name = variant === undefined ? record.title : `${record.title} (${variant})`;
