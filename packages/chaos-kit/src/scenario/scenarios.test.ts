@@ -38,7 +38,7 @@ test.each(scenarios)('$id: tags are known, and one of the files of its area runs
   if (name === undefined) throw new TypeError(`there is no suites/<area>/${id}.chaos.ts`);
   const text = await readFile(new URL(name, suites), 'utf8');
   const variable = id.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
-  expect(text).toContain(`scenario(${variable}`);
+  expect(text).toMatch(new RegExp(String.raw`scenario\(\s*${variable}\b`));
 });
 
 test.each(scenarios)(

@@ -95,7 +95,7 @@ test.for(['', 'Upper', '1st', 'a-', 'a_b', 'a'.repeat(51)])('%j is no name for a
 });
 
 test('what nobody knows, and several things at once', () => {
-  expect(() => buildCluster(db, { profile: 'fast' as 'sync' })).toThrow('expected one of sync, async');
+  expect(() => buildCluster(db, { profile: 'fast' as 'sync' })).toThrow('expected one of sync, tuned, async');
   expect(() => buildCluster(db, { instance: 3 } as ClusterSettings)).toThrow('Unrecognized key: "instance"');
   expect(() => buildCluster({ name: 'X' }, { instances: 0, parameters: { port: '1' } })).toThrow(
     /metadata\.name.*\ninstances: .*\nparameters\.port/,
