@@ -2,10 +2,12 @@ import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Command } from './command.ts';
 import { ledgerCatCommand } from './ledger-cat-command.ts';
+import { stopCommand } from './stop-command.ts';
+import { sweepCommand } from './sweep-command.ts';
 import { UsageError } from './usage-error.ts';
 import { verifyCommand } from './verify-command.ts';
 
-const commands: readonly Command[] = [verifyCommand, ledgerCatCommand];
+const commands: readonly Command[] = [verifyCommand, ledgerCatCommand, sweepCommand, stopCommand];
 
 const usage = `Chaos experiments against CloudNativePG.
 

@@ -48,6 +48,23 @@ const schema = z.strictObject({
     .prefault({}),
   /** After which a fault ends by itself, on the node or in the cluster, whoever is still alive then. Default 15 min; not scaled. */
   ttl: durationSchema().prefault('15m'),
+  /** Most that may be broken at once, all faults in force together. */
+  blast: z
+    .strictObject({
+      /** Pods. Default 10. */
+      pods: z
+        .int({ error: () => 'a whole number of pods' })
+        .min(1, { error: () => 'a whole number of pods' })
+        .default(10),
+      /** Nodes; 0 forbids faults of nodes. Default 2. */
+      nodes: z
+        .int({ error: () => 'a whole number of nodes' })
+        .min(0, { error: () => 'a whole number of nodes' })
+        .default(2),
+      /** Whether the control plane of Kubernetes may be broken. Default: only that of the local lab. */
+      controlPlane: z.boolean({ error: () => 'true or false' }).optional(),
+    })
+    .prefault({}),
   /** How long to wait before giving up. Scaled by `waitScale`. */
   waits: z
     .strictObject({
@@ -69,6 +86,8 @@ const schema = z.strictObject({
       healed: durationSchema().prefault('3m'),
       /** The cluster is healthy and writes flow after healing. Default 5 min. */
       recover: durationSchema().prefault('5m'),
+      /** Writes are measured after `chaos-kit stop` has healed everything. Default 60 s. */
+      afterStop: durationSchema().prefault('60s'),
     })
     .prefault({}),
   /** Factor on all `waits`, for slow machines. Budgets are what specs assert, and are never scaled. Default 1. */

@@ -1,16 +1,24 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { defineChaosConfig } from '../config/chaos-config.ts';
+import { type ChaosConfigInput, defineChaosConfig } from '../config/chaos-config.ts';
 import type { EngineProblem, UndoEntry } from '../engines/engine.ts';
 import { EngineError, EngineUnavailableError } from '../engines/engine-error.ts';
 import { defineFault, FaultOptionsError } from '../faults/fault.ts';
 import { fixture } from '../faults/fixture.ts';
+import { BlastRadiusError } from '../safety/blast-radius.ts';
+import { JournalError } from '../safety/journal/journal-error.ts';
 import { GuardError } from '../safety/guard-error.ts';
 import { fakeAction, fakeEngine, fakeEngines, neverKube } from '../../test/fakes/fake-engine.ts';
-import { type ResolvedTarget, TargetChangedError } from '../targets/target.ts';
+import { type ResolvedTarget, TargetChangedError, TargetError } from '../targets/target.ts';
 import { Experiment } from './experiment.ts';
-import { ExperimentOverError, HealError, NoEffectError, SteadyStateError } from './experiment-error.ts';
-import { MemoryJournal } from './journal.ts';
+import {
+  ExperimentOverError,
+  FaultConflictError,
+  HealError,
+  NoEffectError,
+  SteadyStateError,
+} from './experiment-error.ts';
+import { type Journal, MemoryJournal } from './journal.ts';
 import type { ExperimentSubject } from './subject.ts';
 
 const target: ResolvedTarget = { kind: 'pod', role: 'primary', namespace: 'n', name: 'pg-1', uid: 'u1' };
@@ -27,6 +35,12 @@ function setUp(
     changed?: boolean;
     forbidden?: boolean;
     undoLimitMs?: number;
+    targets?: readonly ResolvedTarget[];
+    maxTargets?: number;
+    occupies?: readonly string[];
+    controlPlane?: boolean;
+    config?: ChaosConfigInput;
+    journal?: Journal;
   } = {},
 ) {
   const log: string[] = [];
@@ -37,7 +51,10 @@ function setUp(
     defineFault({
       name,
       options: z.object({ size: z.int().min(0).default(0) }),
-      target: { description: 'primary', resolve: () => Promise.resolve([target]) },
+      target: { description: 'primary', resolve: () => Promise.resolve(parts.targets ?? [target]) },
+      ...(parts.maxTargets === undefined ? {} : { maxTargets: parts.maxTargets }),
+      occupies: () => parts.occupies ?? [],
+      blast: { controlPlane: parts.controlPlane ?? false },
       engines: {
         kubernetes: () =>
           fakeAction(
@@ -93,11 +110,14 @@ function setUp(
   const experiment = new Experiment({
     name: 'test',
     cluster,
-    config: defineChaosConfig({ waits: { steadyState: 1_000, recover: 1_000, undo: parts.undoLimitMs ?? 50 } }),
+    config: defineChaosConfig({
+      ...parts.config,
+      waits: { steadyState: 1_000, recover: 1_000, undo: parts.undoLimitMs ?? 50 },
+    }),
     seed: 1,
     signal: abort.signal,
     defer: (end) => void deferred.push(end),
-    journal,
+    journal: parts.journal ?? journal,
     engines: fakeEngines(engine),
     healthPollMs: 1,
   });
@@ -182,6 +202,141 @@ describe('a fault that is refused touches nothing', () => {
   });
 });
 
+describe('bad input touches nothing', () => {
+  const three = ['u1', 'u2', 'u3'].map((uid): ResolvedTarget => ({ ...target, name: uid, uid }));
+
+  test.each([
+    ['a target that resolves to nothing', { targets: [] }, {}, TargetError, 'primary resolved to nothing'],
+    [
+      'more targets than the fault may hit',
+      { targets: three },
+      {},
+      TargetError,
+      'it may hit 1 at once, but its target resolved to 3',
+    ],
+    [
+      'more pods than the configuration allows',
+      { targets: three, maxTargets: 3, config: { blast: { pods: 2 } } },
+      {},
+      BlastRadiusError,
+      '3 pods would be hit',
+    ],
+    [
+      'the control plane of a cluster that is no lab',
+      { controlPlane: true },
+      {},
+      BlastRadiusError,
+      'breaks the control plane',
+    ],
+    [
+      'a ttl shorter than the hold',
+      {},
+      { ttl: '5s', holdFor: '6s' },
+      FaultOptionsError,
+      'ttl: got 5.0 s, expected more than holdFor, which is 6.0 s',
+    ],
+    [
+      'a hold longer than the ttl of the configuration',
+      { config: { ttl: '1m' } },
+      { holdFor: '1m' },
+      FaultOptionsError,
+      '1m00s (from chaos.config.ts)',
+    ],
+    ['a duration without a unit', {}, { holdFor: '30' }, FaultOptionsError, 'holdFor: got "30", expected a duration'],
+  ])('%s', async (_what, parts, options, error, message) => {
+    for (const run of [
+      ({ experiment, fault }: ReturnType<typeof setUp>) => experiment.inject(fault, options),
+      ({ experiment, fault }: ReturnType<typeof setUp>) => experiment.runFault(fault, options, () => {}),
+    ]) {
+      const world = setUp(parts);
+      const refused = await run(world).catch((caught: unknown) => caught);
+      expect(refused).toBeInstanceOf(error);
+      expect((refused as Error).message).toContain(message);
+      expect(world.log).toEqual([]);
+      expect(world.journal.open()).toEqual([]);
+      expect(world.experiment.verdict()).toBe('inconclusive');
+    }
+  });
+
+  test('two faults that exclude each other, one after the other and at the same time', async () => {
+    const { experiment, fault, other, log } = setUp({ occupies: ['qdisc of u1', 'freezer of u1'] });
+    const together = await Promise.allSettled([experiment.inject(fault, {}), experiment.inject(other, {})]);
+    const refused = together.find((one) => one.status === 'rejected');
+    expect(refused?.reason).toBeInstanceOf(FaultConflictError);
+    expect(String(refused?.reason)).toContain('also takes qdisc of u1, freezer of u1');
+    expect(log.filter((line) => line.startsWith('act'))).toHaveLength(1);
+    await experiment.healAll();
+    await using again = await experiment.inject(other, {});
+    await expect(experiment.inject(fault, {})).rejects.toThrow(FaultConflictError);
+    expect(again.fault).toBe('second');
+  });
+
+  test('the limits count what is in force already', async () => {
+    let turn = 0;
+    const { experiment, fault, other } = setUp({
+      config: { blast: { pods: 1 } },
+      get targets() {
+        turn += 1;
+        return [{ ...target, uid: `u${turn}` }];
+      },
+    });
+    await experiment.inject(fault, {});
+    await expect(experiment.inject(other, {})).rejects.toThrow('2 pods would be hit at once');
+  });
+
+  test('a journal that cannot be written, and nothing is left in it', async () => {
+    const inner = new MemoryJournal();
+    const journal: Journal = {
+      append: (entry) =>
+        entry.kind.endsWith('-2') ? Promise.reject(new JournalError('disk full')) : inner.append(entry),
+      close: (id) => inner.close(id),
+      open: () => inner.open(),
+    };
+    const { experiment, fault, log, end } = setUp({ journal });
+    await expect(experiment.runFault(fault, {}, () => {})).rejects.toThrow(JournalError);
+    await end();
+    expect(log).toEqual([]);
+    expect(inner.open()).toEqual([]);
+    expect(experiment.result()).toMatchObject({ verdict: 'inconclusive', findings: [{ source: 'journal' }] });
+  });
+});
+
+describe('the time to live', () => {
+  test('that has run out before the fault was healed makes it inconclusive', async () => {
+    const { experiment, fault } = setUp();
+    await experiment.runFault(fault, { ttl: 5 }, () => new Promise((resolve) => setTimeout(resolve, 20)));
+    expect(experiment.result()).toMatchObject({
+      verdict: 'inconclusive',
+      findings: [
+        { source: 'ttl', reason: 'first was healed after its ttl had run out: it was not in force to the end' },
+      ],
+    });
+  });
+
+  test('that has not run out says nothing', async () => {
+    const { experiment, fault } = setUp();
+    await experiment.runFault(fault, {}, () => {});
+    expect(experiment.verdict()).toBe('pass');
+  });
+});
+
+describe('a fault that is to be held', () => {
+  test('stays in force when its body is done sooner', async () => {
+    const { experiment, fault } = setUp();
+    const run = await experiment.runFault(fault, { holdFor: 60 }, () => {});
+    expect(run.healedAtMs - run.effectSeenAtMs).toBeGreaterThanOrEqual(59);
+  });
+
+  test('is healed at once when the experiment is stopped', async () => {
+    const { experiment, fault, log, abort } = setUp();
+    const running = experiment.runFault(fault, { holdFor: '10m' }, () => {
+      setTimeout(() => abort.abort(new Error('time is up')), 1);
+    });
+    await expect(running).rejects.toThrow('time is up');
+    expect(log.at(-1)).toBe('undo first-1');
+  });
+});
+
 describe('a fault that goes wrong', () => {
   test('without an effect is undone and inconclusive', async () => {
     const { experiment, fault, log, journal } = setUp({ effect: () => false });
@@ -214,13 +369,13 @@ describe('a fault that goes wrong', () => {
     const error = await end().catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(HealError);
     expect((error as HealError).manualCommands).toEqual(['undo first-2', 'undo first-1']);
-    expect(experiment.verdict()).toBe('fail');
+    expect(experiment.verdict()).toBe('unhealed');
   });
 
   test('what is undone but not seen healed is a failure', async () => {
     const { experiment, fault } = setUp({ healed: () => false });
     await expect(experiment.runFault(fault, {}, () => {})).rejects.toThrow(/looked for healing/);
-    expect(experiment.verdict()).toBe('fail');
+    expect(experiment.verdict()).toBe('unhealed');
   });
 });
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { raceSignal, WaitTimeoutError } from '@cnpg-chaos/cnpg-utils';
 import type { ChaosConfig } from '../config/chaos-config.ts';
 import type { Engine } from '../engines/engine.ts';
@@ -12,6 +13,7 @@ import {
   type OptionsSchema,
   type ParsedFaultOptions,
   parseFaultOptions,
+  ttlOf,
 } from '../faults/fault.ts';
 import type { FaultBody, FaultRunner } from '../faults/fixture.ts';
 import { HistoryWriteError } from '../ledger/index.ts';
@@ -122,6 +124,12 @@ export class Experiment implements FaultRunner<ExperimentRun>, AsyncDisposable {
       runId: this.runId,
       experimentId: this.id,
       onHealError: (error) => this.#judge(error),
+      onExpired: (fault) =>
+        this.addFinding({
+          verdict: 'inconclusive',
+          source: 'ttl',
+          reason: `${fault.fault} was healed after its ttl had run out: it was not in force to the end`,
+        }),
     });
     options.defer(() => this.end());
   }
@@ -177,6 +185,9 @@ export class Experiment implements FaultRunner<ExperimentRun>, AsyncDisposable {
       try {
         // a body that does not listen to the signal must not keep the fault alive
         await raceSignal(Promise.resolve(body(active)), this.#signal);
+        const heldMs = performance.now() - active.evidence.atMs;
+        const leftMs = (parsed.holdForMs ?? 0) - heldMs;
+        if (leftMs > 0) await raceSignal(sleep(leftMs, undefined, { ref: false }), this.#signal);
       } catch (error) {
         failure = { error };
       }
@@ -304,6 +315,7 @@ export class Experiment implements FaultRunner<ExperimentRun>, AsyncDisposable {
 
   async #admit<S extends OptionsSchema>(fault: Fault<S>, options: ParsedFaultOptions<S>): Promise<Engine> {
     this.#signal.throwIfAborted();
+    ttlOf(fault, options, this.#options.config.ttl);
     if (this.#injector.active.length === 0) this.timeline.enter('preflight');
     await this.cluster.authorize(this.#signal);
     return this.#injector.choose(fault, options, this.#options.engine ?? this.#options.config.engine);

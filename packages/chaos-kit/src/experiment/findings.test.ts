@@ -9,8 +9,8 @@ import { findingOf } from './findings.ts';
 test.each<[Error, boolean, string, string]>([
   [new Error('assertion'), false, 'fail', 'body'],
   [new RecoveryError('writes did not come back'), false, 'fail', 'recover'],
-  [new HealError([new Error('no rights')], []), false, 'fail', 'heal'],
-  [new HealError([new Error('no rights')], []), true, 'fail', 'heal'],
+  [new HealError([new Error('no rights')], []), false, 'unhealed', 'heal'],
+  [new HealError([new Error('no rights')], []), true, 'unhealed', 'heal'],
   [new HistoryWriteError('/run/history.bin', new Error('ENOSPC')), false, 'inconclusive', 'ledger'],
   [new NoEffectError('nothing happened'), false, 'inconclusive', 'evidence'],
   [new SteadyStateError('not healthy'), false, 'inconclusive', 'steady-state'],

@@ -1,6 +1,7 @@
 import { EngineError, EngineUnavailableError } from '../engines/engine-error.ts';
 import { FaultOptionsError } from '../faults/fault.ts';
 import { HistoryWriteError } from '../ledger/index.ts';
+import { BlastRadiusError } from '../safety/blast-radius.ts';
 import { GuardError } from '../safety/guard-error.ts';
 import { JournalError } from '../safety/journal/journal-error.ts';
 import { TargetError } from '../targets/target.ts';
@@ -22,7 +23,7 @@ import type { Finding } from './verdict.ts';
  */
 export function findingOf(error: unknown, aborted: boolean): Finding {
   const reason = error instanceof Error ? error.message : String(error);
-  if (error instanceof HealError) return { verdict: 'fail', source: 'heal', reason };
+  if (error instanceof HealError) return { verdict: 'unhealed', source: 'heal', reason };
   if (aborted || error instanceof ExperimentOverError) return { verdict: 'aborted', source: 'abort', reason };
   // whatever waits for writes gets it, since the ledger writes nothing that it cannot keep
   if (error instanceof HistoryWriteError) return { verdict: 'inconclusive', source: 'ledger', reason };
@@ -31,7 +32,7 @@ export function findingOf(error: unknown, aborted: boolean): Finding {
   if (error instanceof SteadyStateError) return { verdict: 'inconclusive', source: 'steady-state', reason };
   if (error instanceof EngineError) return { verdict: 'inconclusive', source: 'engine', reason };
   if (error instanceof TargetError) return { verdict: 'inconclusive', source: 'target', reason };
-  const refusals = [GuardError, EngineUnavailableError, FaultOptionsError, FaultConflictError];
+  const refusals = [GuardError, EngineUnavailableError, FaultOptionsError, FaultConflictError, BlastRadiusError];
   if (error instanceof JournalError) return { verdict: 'inconclusive', source: 'journal', reason };
   if (refusals.some((refusal) => error instanceof refusal)) {
     return { verdict: 'inconclusive', source: 'refused', reason };

@@ -5,8 +5,9 @@ import { EngineError } from '../engines/engine-error.ts';
 import type { EngineRegistry } from '../engines/registry.ts';
 import type { LabControl } from '../engines/lab-control.ts';
 import { type EngineWish, selectEngine } from '../engines/select-engine.ts';
-import { type Fault, type OptionsSchema, type ParsedFaultOptions, selectorOf } from '../faults/fault.ts';
+import { type Fault, type OptionsSchema, type ParsedFaultOptions, selectorOf, ttlOf } from '../faults/fault.ts';
 import type { Evidence } from '../faults/observation.ts';
+import { assertWithinBlast } from '../safety/blast-radius.ts';
 import { TargetError } from '../targets/target.ts';
 import { FaultConflictError, HealError, NoEffectError } from './experiment-error.ts';
 import type { Journal } from './journal.ts';
@@ -20,7 +21,7 @@ import type { Timeline } from './timeline.ts';
 /** What an `Injector` works with. */
 export interface InjectorOptions {
   readonly cluster: ExperimentSubject;
-  readonly config: Pick<ChaosConfig, 'waits' | 'chaosMesh' | 'operatorNamespace' | 'ttl'>;
+  readonly config: Pick<ChaosConfig, 'waits' | 'chaosMesh' | 'operatorNamespace' | 'ttl' | 'blast'>;
   /** Of the experiment; random targets derive from it. */
   readonly seed: number;
   readonly lab?: LabControl | undefined;
@@ -33,6 +34,8 @@ export interface InjectorOptions {
   readonly experimentId: string;
   /** Told when something could not be undone while another error is already on its way. */
   readonly onHealError: (error: unknown) => void;
+  /** Told when a fault had ended by its time to live before it was healed. */
+  readonly onExpired: (fault: LiveFault) => void;
 }
 
 /** How long the end of an experiment waits for an engine call that is under way before it undoes. */
@@ -43,6 +46,8 @@ export class Injector {
   readonly #options: InjectorOptions;
   readonly #faults: LiveFault[] = [];
   readonly #active = new Set<LiveFault>();
+  /** Faults that are, or are about to be, in force. */
+  readonly #taken = new Set<LiveFault>();
   readonly #acting = new Set<Promise<unknown>>();
 
   constructor(options: InjectorOptions) {
@@ -83,7 +88,7 @@ export class Injector {
     options: ParsedFaultOptions<S>,
     engine: Engine,
   ): Promise<LiveFault> {
-    const { cluster, config, journal, timeline, signal, runId, experimentId } = this.#options;
+    const { cluster, config, timeline, signal, runId, experimentId } = this.#options;
     timeline.enter('inject');
     signal.throwIfAborted();
     const engineContext = this.#engineContext();
@@ -94,13 +99,26 @@ export class Injector {
       signal,
     );
     if (targets.length === 0) throw new TargetError(`${fault.name}: ${selector.description} resolved to nothing`);
-    const ttlMs = options.ttlMs ?? config.ttl;
+    const ttlMs = ttlOf(fault, options, config.ttl);
     const prepared = prepareFault(fault, options, targets, { engine, engineContext, runId, experimentId, ttlMs });
     this.#assertFree(prepared);
+    assertWithinBlast(config.blast, {
+      fault: fault.name,
+      targets,
+      controlPlane: fault.blast?.controlPlane === true,
+      alreadyHit: [...this.#taken].flatMap((taken) => taken.targets),
+      isLab: this.#options.lab !== undefined,
+    });
     const healedWithinMs = options.healedWithinMs ?? within(fault.evidence.healedWithin) ?? config.waits.healed;
-    const live = this.#liveFault(prepared, healedWithinMs);
+    const live = this.#liveFault(prepared, healedWithinMs, ttlMs);
     signal.throwIfAborted();
-    for (const entry of prepared.entries) await journal.append(entry);
+    this.#taken.add(live);
+    try {
+      await this.#journal(prepared);
+    } catch (error) {
+      this.#taken.delete(live);
+      throw error;
+    }
     this.#faults.push(live);
     try {
       await cluster.assertTargetsUnchanged(targets, signal);
@@ -112,6 +130,7 @@ export class Injector {
       signal.throwIfAborted();
     } catch (error) {
       this.#active.delete(live);
+      this.#taken.delete(live);
       // the half of it that happened must not stay, also when it happened after the end of the experiment undid it
       await live.undoAgain().catch(this.#options.onHealError);
       throw error;
@@ -149,9 +168,24 @@ export class Injector {
   }
 
   #assertFree(prepared: PreparedFault): void {
-    for (const active of this.#active) {
+    for (const active of this.#taken) {
       const both = prepared.occupies.filter((thing) => active.occupies.includes(thing));
       if (both.length > 0) throw new FaultConflictError(prepared.fault, active.fault, both);
+    }
+  }
+
+  async #journal(prepared: PreparedFault): Promise<void> {
+    const { journal } = this.#options;
+    const written: string[] = [];
+    try {
+      for (const entry of prepared.entries) {
+        await journal.append(entry);
+        written.push(entry.id);
+      }
+    } catch (error) {
+      // the act never happens
+      for (const id of written) await journal.close(id);
+      throw error;
     }
   }
 
@@ -193,7 +227,7 @@ export class Injector {
     }
   }
 
-  #liveFault(prepared: PreparedFault, healedWithinMs: number): LiveFault {
+  #liveFault(prepared: PreparedFault, healedWithinMs: number, ttlMs: number): LiveFault {
     const { config, engines, journal, timeline } = this.#options;
     return new LiveFault({
       id: prepared.id,
@@ -213,7 +247,12 @@ export class Injector {
         limitMs: config.waits.undo,
         onUndone: (entry, how) => timeline.record(`undone: ${how}`, { fault: entry.faultId }),
       },
-      onHealed: (fault) => this.#active.delete(fault),
+      ttlMs,
+      onExpired: this.#options.onExpired,
+      onHealed: (fault) => {
+        this.#active.delete(fault);
+        this.#taken.delete(fault);
+      },
     });
   }
 

@@ -22,6 +22,10 @@ export interface LiveFaultParts {
   readonly lookHealed: (signal: AbortSignal) => Promise<Observation>;
   readonly healedWithinMs: number;
   readonly timeline: Timeline;
+  /** After which it ends by itself, counted from the act, in milliseconds. */
+  readonly ttlMs: number;
+  /** Told when it is healed after it had ended by itself. */
+  readonly onExpired: (fault: LiveFault) => void;
   readonly onHealed: (fault: LiveFault) => void;
 }
 
@@ -112,6 +116,10 @@ export class LiveFault implements ActiveFault {
   }
 
   async #heal(): Promise<void> {
+    const { entries, ttlMs, onExpired } = this.#parts;
+    const acted = this.#injectedAtMs;
+    // without an undo it was over at once, as a kill is
+    if (entries.length > 0 && acted !== undefined && performance.now() - acted > ttlMs) onExpired(this);
     await this.undo();
     // what never took effect has nothing to be seen healing
     if (this.#evidence !== undefined) await this.#confirm();

@@ -14,6 +14,7 @@ describe('combineFindings', () => {
     [['aborted', 'fail'], 'fail'],
     [['inconclusive', 'fail'], 'fail'],
     [['fail', 'inconclusive', 'aborted'], 'fail'],
+    [['fail', 'unhealed', 'aborted'], 'unhealed'],
   ])('%j is %s, in either order', (verdicts, expected) => {
     expect(combineFindings(verdicts.map(finding))).toBe(expected);
     expect(combineFindings(verdicts.toReversed().map(finding))).toBe(expected);
@@ -36,5 +37,6 @@ describe('applyKnownDefect', () => {
   test('a run that proves nothing says nothing about the defect', () => {
     expect(applyKnownDefect('inconclusive', defect)).toBe('inconclusive');
     expect(applyKnownDefect('aborted', defect)).toBe('aborted');
+    expect(applyKnownDefect('unhealed', defect)).toBe('unhealed');
   });
 });

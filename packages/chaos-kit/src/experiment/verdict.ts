@@ -1,10 +1,10 @@
 /**
- * Outcome of an experiment. `xfail` and `xpass`: a known defect showed as expected, or no longer shows.
+ * Outcome of an experiment. `unhealed`: a fault could not be undone, or is still seen, so it may still be there. `xfail` and `xpass`: a known defect showed as expected, or no longer shows.
  */
-export type Verdict = 'pass' | 'fail' | 'inconclusive' | 'aborted' | 'xfail' | 'xpass';
+export type Verdict = 'pass' | 'unhealed' | 'fail' | 'inconclusive' | 'aborted' | 'xfail' | 'xpass';
 
 /** What a single observation can do to the verdict. */
-export type FindingVerdict = 'fail' | 'inconclusive' | 'aborted';
+export type FindingVerdict = 'unhealed' | 'fail' | 'inconclusive' | 'aborted';
 
 /** Something that keeps an experiment from passing. */
 export interface Finding {
@@ -27,17 +27,17 @@ export interface KnownDefect {
   readonly sometimes?: boolean;
 }
 
-// a proven failure outranks everything; a stopped run has no say, and neither has one without proof
-const rank: readonly FindingVerdict[] = ['fail', 'aborted', 'inconclusive'];
+// what was left in the cluster concerns whoever uses it next; a proven failure outranks the rest; a stopped run has no say, and neither has one without proof
+const rank: readonly FindingVerdict[] = ['unhealed', 'fail', 'aborted', 'inconclusive'];
 
-/** Combines findings: fail > aborted > inconclusive > pass. */
+/** Combines findings: unhealed > fail > aborted > inconclusive > pass. */
 export function combineFindings(findings: readonly Finding[]): 'pass' | FindingVerdict {
   return rank.find((verdict) => findings.some((finding) => finding.verdict === verdict)) ?? 'pass';
 }
 
 /**
- * Applies a known defect: a failure is then expected (`xfail`) and a pass is news (`xpass`). Inconclusive and aborted
- * runs say nothing about the defect and stay what they are.
+ * Applies a known defect: a failure is then expected (`xfail`) and a pass is news (`xpass`). Inconclusive, aborted
+ * and unhealed runs say nothing about the defect and stay what they are.
  */
 export function applyKnownDefect(verdict: 'pass' | FindingVerdict, defect: KnownDefect | undefined): Verdict {
   if (defect === undefined) return verdict;

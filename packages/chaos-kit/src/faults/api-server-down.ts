@@ -17,6 +17,7 @@ export const apiServerDown = defineFault({
   target: apiServer(),
   engines: { lab: ({ lab, options }) => serviceDown(controlPlaneOf(lab), 'kube-apiserver', options.how) },
   unsupported: reasonsWithoutLab,
+  blast: { controlPlane: true },
   occupies: () => ['kube-apiserver'],
   evidence: {
     effect: ({ kube }, signal) => apiRead(kube, true, signal),

@@ -27,6 +27,7 @@ export const controlPlaneDown = defineFault({
   target: apiServer(),
   engines: { lab: ({ lab, options }) => serviceDown(controlPlaneOf(lab), options.component, options.how) },
   unsupported: reasonsWithoutLab,
+  blast: { controlPlane: true },
   occupies: ({ options }) => [options.component],
   evidence: {
     effect: async ({ kube, lab, options: { component, how } }, signal) =>

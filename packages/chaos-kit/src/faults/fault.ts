@@ -1,4 +1,4 @@
-import type { KubeClient } from '@cnpg-chaos/cnpg-utils';
+import { formatDuration, type KubeClient } from '@cnpg-chaos/cnpg-utils';
 import { z } from 'zod';
 import { show } from '../config/config-error.ts';
 import { durationSchema } from '../config/duration-schema.ts';
@@ -56,6 +56,11 @@ export interface FaultDefinition<S extends OptionsSchema, T extends ResolvedTarg
   >;
   /** Most targets that it may hit at once. Default 1. */
   readonly maxTargets?: number;
+  /** How far it reaches beyond its targets. Pods and nodes are counted from those. */
+  readonly blast?: {
+    /** It breaks the control plane of Kubernetes itself, which `blast.controlPlane` of the configuration must allow. */
+    readonly controlPlane?: boolean;
+  };
   /**
    * What it takes for itself, such as `qdisc of pod <uid>`. Two faults in force at once may not take the same.
    * Default: nothing.
@@ -86,6 +91,7 @@ const commonOptions = z.object({
   effectWithin: durationSchema().optional(),
   healedWithin: durationSchema().optional(),
   ttl: durationSchema().optional(),
+  holdFor: durationSchema().optional(),
 });
 
 /** Options that every fault accepts next to its own. */
@@ -98,6 +104,8 @@ export interface CommonFaultOptions {
   readonly healedWithin?: string | number | undefined;
   /** After which the fault ends by itself, whoever is still alive then. Default: `ttl` of the configuration. */
   readonly ttl?: string | number | undefined;
+  /** How long a `withX` keeps it in force at least, from the moment its effect was seen; must be less than its ttl. Default: as long as the body takes. */
+  readonly holdFor?: string | number | undefined;
 }
 
 /** What one writes as the options of a fault. */
@@ -113,6 +121,7 @@ export interface ParsedFaultOptions<S extends OptionsSchema> {
   readonly effectWithinMs?: number | undefined;
   readonly healedWithinMs?: number | undefined;
   readonly ttlMs?: number | undefined;
+  readonly holdForMs?: number | undefined;
 }
 
 /**
@@ -165,6 +174,7 @@ export function parseFaultOptions<S extends OptionsSchema>(
     effectWithinMs: common.effectWithin,
     healedWithinMs: common.healedWithin,
     ttlMs: common.ttl,
+    holdForMs: common.holdFor,
   };
 }
 
@@ -177,6 +187,25 @@ function describeIssue(issue: z.core.$ZodIssue, input: object): string {
   );
   const expected = issue.code === 'invalid_value' ? `one of ${issue.values.map(String).join(', ')}` : issue.message;
   return `${field}: got ${show(value)}, expected ${expected}`;
+}
+
+/**
+ * After which a fault ends by itself, in milliseconds.
+ *
+ * @throws FaultOptionsError when that is not longer than it is to be held.
+ */
+export function ttlOf<S extends OptionsSchema>(
+  fault: Pick<Fault<S>, 'name'>,
+  { ttlMs, holdForMs }: Pick<ParsedFaultOptions<S>, 'ttlMs' | 'holdForMs'>,
+  defaultTtlMs: number,
+): number {
+  const ttl = ttlMs ?? defaultTtlMs;
+  if (holdForMs === undefined || holdForMs < ttl) return ttl;
+  const source = ttlMs === undefined ? ' (from chaos.config.ts)' : '';
+  throw new FaultOptionsError(
+    `${fault.name}: bad options\n  ttl: got ${formatDuration(ttl)}${source}, expected more than holdFor, which is ${formatDuration(holdForMs)}: ` +
+      `the fault would end before its body`,
+  );
 }
 
 /** Resolves the selector of a fault for given options. */

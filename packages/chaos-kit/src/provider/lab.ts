@@ -1,5 +1,5 @@
 import type { LabControl } from '../engines/lab-control.ts';
-import { type ClusterProvider, ProviderError } from './provider.ts';
+import { type ClusterProvider, type ConnectedCluster, ProviderError } from './provider.ts';
 
 type LabPackage = typeof import('@cnpg-chaos/chaos-lab');
 
@@ -27,6 +27,15 @@ export function labProvider(): ClusterProvider {
       };
     },
   };
+}
+
+/** The lab as it is now; undefined when it is not up. Starts nothing. */
+export async function findLab(): Promise<ConnectedCluster | undefined> {
+  const lab = await loadLab();
+  const { name, state, kubeconfig, kubeSystemUid, versions } = await lab.status();
+  if (state === 'absent' || state === 'stopped' || kubeconfig === undefined) return undefined;
+  const uid = kubeSystemUid === undefined ? {} : { labKubeSystemUid: kubeSystemUid };
+  return { provider: 'lab', kubeconfig, isLab: true, labName: name, versions, ...uid };
 }
 
 /**

@@ -74,7 +74,16 @@ export function buildReport(state: RunState, o: { finishedAt: Date }): Report {
     startedAt: o.finishedAt.toISOString(),
     node: process.version,
   };
-  const totals: Report['totals'] = { pass: 0, fail: 0, inconclusive: 0, aborted: 0, xfail: 0, xpass: 0, asExpected: 0 };
+  const totals: Report['totals'] = {
+    pass: 0,
+    unhealed: 0,
+    fail: 0,
+    inconclusive: 0,
+    aborted: 0,
+    xfail: 0,
+    xpass: 0,
+    asExpected: 0,
+  };
   for (const experiment of experiments) totals[isAsExpected(experiment) ? 'asExpected' : experiment.verdict] += 1;
   return {
     schema: 'cnpg-chaos/report',

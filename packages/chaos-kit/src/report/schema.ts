@@ -5,11 +5,12 @@ export const reportVersion = 1;
 
 /**
  * Outcome of one experiment.
+ * `unhealed` a fault could not be undone and may still be there ·
  * `pass` everything claimed was proven · `fail` something claimed was refuted · `inconclusive` nothing was proven either way
  * (no fault evidence, no acknowledged writes, a claim the durability settings do not allow) · `aborted` stopped before the end ·
  * `xfail`/`xpass` a known upstream defect that was expected and did / did not show.
  */
-export const verdictSchema = z.enum(['pass', 'fail', 'inconclusive', 'aborted', 'xfail', 'xpass']);
+export const verdictSchema = z.enum(['pass', 'unhealed', 'fail', 'inconclusive', 'aborted', 'xfail', 'xpass']);
 
 /** Phases of an experiment, in order. */
 export const phaseSchema = z.enum([
@@ -156,7 +157,7 @@ export const metricsSchema = z.object({
 
 /** Something that keeps an experiment from passing. */
 export const findingSchema = z.object({
-  verdict: z.enum(['fail', 'inconclusive', 'aborted']),
+  verdict: z.enum(['unhealed', 'fail', 'inconclusive', 'aborted']),
   /** Where it comes from, such as `ledger`, `evidence`, `heal` or `spec`. */
   source: z.string(),
   reason: z.string(),

@@ -18,6 +18,7 @@ type Paint = (style: Style, text: string) => string;
 
 const verdictStyles: Record<ReportVerdict, { mark: string; style: Style }> = {
   pass: { mark: '✓', style: 'green' },
+  unhealed: { mark: '✗', style: 'red' },
   fail: { mark: '✗', style: 'red' },
   inconclusive: { mark: '?', style: 'yellow' },
   aborted: { mark: '■', style: 'magenta' },

@@ -30,6 +30,8 @@ export interface RunLockOptions {
   readonly durationMs?: number;
   /** Time between renewals in milliseconds. @default 5000 */
   readonly renewMs?: number;
+  /** Whether a holder is known to have ended: its Lease is then taken at once. Default: nothing is known. */
+  readonly isDead?: (holder: string) => boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -116,7 +118,7 @@ export class RunLock implements AsyncDisposable {
    * @throws RunLockedError naming the holder.
    */
   static async acquire(kube: KubeClient, namespace: string, options: RunLockOptions = {}): Promise<RunLock> {
-    const { holder = holderIdentity(), durationMs = 30_000, renewMs = 5_000, signal } = options;
+    const { holder = holderIdentity(), durationMs = 30_000, renewMs = 5_000, isDead, signal } = options;
     const ref = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace, name: runLockName };
     const call = signal === undefined ? {} : { signal };
     let observed: { renewTime: string; sinceMs: number } | undefined;
@@ -124,7 +126,8 @@ export class RunLock implements AsyncDisposable {
       signal?.throwIfAborted();
       const lease = await kube.find<RunLease>(ref, call);
       const judgement = judgeLease(lease, holder, durationMs, Date.now());
-      if (judgement !== 'held' || lease === undefined) {
+      const dead = isDead?.(lease?.spec.holderIdentity ?? '') ?? false;
+      if (judgement !== 'held' || lease === undefined || dead) {
         if (await take(kube, lease, { namespace, holder, durationMs, acquire: judgement !== 'ours' }, call)) {
           return new RunLock(kube, namespace, holder, durationMs, renewMs);
         }

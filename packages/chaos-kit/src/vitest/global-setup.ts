@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import type { TestProject } from 'vitest/node';
 import { RunLogWriter } from '../report/run-log.ts';
 import type { RunConnection } from './connect-run.ts';
-import { InterruptedError } from './interrupted-error.ts';
+import { InterruptedError, stopRequest } from './interrupted-error.ts';
 import { assertKnownTags } from './known-tags.ts';
 import { assertNodeVersion } from './node-version.ts';
 import { accessOf, projectOptionsKey, runContextKey } from './provided.ts';
@@ -15,13 +15,14 @@ import { runSeed } from './seeds.ts';
 import { describeUndo } from '../safety/journal/describe-undo.ts';
 import { readJournal } from '../safety/journal/read-journal.ts';
 import { startReaper } from '../safety/reaper/start-reaper.ts';
-import { createRunFolder, readRun, removeRunFolder } from '../safety/run-folder.ts';
+import { createRunFolder, readRun, removeRunFolder, stopFilePath } from '../safety/run-folder.ts';
 import { identityOf } from '../safety/process-identity.ts';
 import { SignalPolicy } from './signals.ts';
 import { assertNoWatch } from './watch-mode.ts';
 
 // Longest that healing may take once someone asked for nothing but healing, before the process ends all the same.
 const hurryLimitMs = 60_000;
+const stopPollMs = 250;
 
 /** Thrown when the project was not made by `defineChaosProject()`. */
 export class NotAChaosProjectError extends Error {
@@ -61,7 +62,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
       connection = await connectRun({
         root: project.config.root,
         runId,
+        engines: options.engines,
         signal: stopping.signal,
+        say: (text) => project.vitest.logger.log(` chaos ${text}`),
       });
     }
   } catch (error) {
@@ -77,6 +80,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     ...(options.engines === undefined ? {} : { enginesModule: options.engines }),
   });
   const reaper = startReaper(runFolder);
+  const stopFile = watchStopFile(stopFilePath(runFolder), () => signals.stop());
   log.write({
     type: 'run',
     run: {
@@ -96,7 +100,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
     root: project.config.root,
     ...(connection ? { cluster: connection.cluster } : {}),
   });
+  log.write({
+    type: 'note',
+    text: `npx chaos-kit stop ends this run, and so does the file ${stopFilePath(runFolder)}`,
+  });
   return async () => {
+    stopFile.close();
     signals.dispose();
     removeAll(Object.values(markers));
     await reaper.end();
@@ -118,31 +127,53 @@ function endRunFolder(project: TestProject, folder: string): void {
   project.vitest.logger.error(` chaos: not healed, see npx chaos-kit sweep (journals in ${folder}):\n${what}\n`);
 }
 
+// Polled: a watch would need the folder to be on a file system that has one.
+function watchStopFile(path: string, onStop: () => void): { close: () => void } {
+  const timer = setInterval(() => {
+    if (!existsSync(path)) return;
+    clearInterval(timer);
+    onStop();
+  }, stopPollMs);
+  timer.unref();
+  return { close: () => clearInterval(timer) };
+}
+
 function takeOverSignals(
   project: TestProject,
   o: { log: RunLogWriter; stopping: AbortController; markers: { hurry: string; stop: string } },
-): SignalPolicy {
+): SignalPolicy & { stop: () => void } {
+  const cancel = (by: string): void => {
+    // Once only: a second cancel makes vitest kill the workers.
+    if (o.stopping.signal.aborted) return;
+    o.log.write({ type: 'interrupted', signal: by });
+    writeFileSync(o.markers.stop, by);
+    o.stopping.abort(new InterruptedError(by));
+    project.vitest.cancelCurrentRun('keyboard-input').catch((error: unknown) => {
+      if (error instanceof InterruptedError) return;
+      project.vitest.logger.error(` chaos: the run could not be cancelled: ${String(error)}`);
+    });
+  };
   const policy = new SignalPolicy({
     onCancel: (signal) => {
       process.exitCode = 128 + constants.signals[signal];
-      o.log.write({ type: 'interrupted', signal });
-      writeFileSync(o.markers.stop, signal);
-      o.stopping.abort(new InterruptedError(signal));
-      // Once only: a second cancel makes vitest kill the workers.
-      project.vitest.cancelCurrentRun('keyboard-input').catch((error: unknown) => {
-        if (error instanceof InterruptedError) return;
-        project.vitest.logger.error(` chaos: the run could not be cancelled: ${String(error)}`);
-      });
+      cancel(signal);
     },
     onHurry: (signal) => {
       writeFileSync(o.markers.hurry, signal);
       setTimeout(() => policy.force(signal), hurryLimitMs).unref();
     },
     onForce: (signal) => {
-      project.vitest.logger.error(` chaos: ${signal}: ending at once. Faults may be left in the cluster.`);
+      project.vitest.logger.error(
+        ` chaos: ${signal}: ending at once. Another process heals what is left in the cluster.`,
+      );
     },
   });
-  return policy;
+  return Object.assign(policy, {
+    stop: () => {
+      process.exitCode = 1;
+      cancel(stopRequest);
+    },
+  });
 }
 
 function removeAll(paths: readonly string[]): void {

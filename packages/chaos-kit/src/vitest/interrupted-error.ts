@@ -13,6 +13,15 @@ export class InterruptedError extends Error {
   }
 }
 
+/** What is in the stop marker when the run was ended by its stop file, and in the report. */
+export const stopRequest = 'chaos-kit stop';
+
+/** Whether the run was ended by its stop file. */
+export function isStopRequested(runLogPath: string): boolean {
+  const marker = stopMarkerPath(runLogPath);
+  return existsSync(marker) && readFileSync(marker, 'utf8') === stopRequest;
+}
+
 /**
  * Refuses to begin anything in a run that was told to stop. vitest cancels the tests of a worker, but a worker that has
  * not got to its tests yet, because it is still importing them, does not learn of it.

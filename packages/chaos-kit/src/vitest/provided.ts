@@ -40,6 +40,8 @@ export interface ChaosRunContext {
     labName?: string;
     /** UID of `kube-system` as the lab recorded it, for the guard. Only for the lab. */
     labKubeSystemUid?: string;
+    /** UID of `kube-system` as it was when the run began. */
+    kubeSystemUid: string;
   };
 }
 
@@ -54,16 +56,12 @@ declare module 'vitest' {
 export type Provided = Pick<ProvidedContext, typeof projectOptionsKey | typeof runContextKey>;
 
 /** How another process reaches the cluster of a run. */
-export function accessOf({
-  kubeconfig,
-  context,
-  labName,
-  labKubeSystemUid,
-}: NonNullable<ChaosRunContext['cluster']>): ClusterAccess {
+export function accessOf(cluster: NonNullable<ChaosRunContext['cluster']>): ClusterAccess {
+  const { kubeconfig, context, labName, kubeSystemUid } = cluster;
   return {
     kubeconfig,
+    kubeSystemUid,
     ...(context === undefined ? {} : { context }),
     ...(labName === undefined ? {} : { labName }),
-    ...(labKubeSystemUid === undefined ? {} : { labKubeSystemUid }),
   };
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { waitFor } from '@cnpg-chaos/cnpg-utils';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { formatDuration, waitFor } from '@cnpg-chaos/cnpg-utils';
 import type { ChaosConfig } from '../config/chaos-config.ts';
 import type { LabControl } from '../engines/lab-control.ts';
 import type { EngineRegistry } from '../engines/registry.ts';
@@ -20,7 +21,7 @@ import type { ExperimentStart } from '../report/run-log.ts';
 import type { ExperimentReport } from '../report/schema.ts';
 import { bindLedger } from './bound-ledger.ts';
 import type { LossBound } from './bound-ledger.ts';
-import { assertNotStopped } from './interrupted-error.ts';
+import { assertNotStopped, isStopRequested } from './interrupted-error.ts';
 import { judgeLoss } from './judge-loss.ts';
 import { markEnded, markOpen } from './open-sessions.ts';
 import { hurryMarkerPath } from './run-files.ts';
@@ -217,17 +218,24 @@ export class Session {
       }
     };
     const hurry = this.#watchHurry();
+    let healing = this.#experiment !== undefined;
     try {
       if (!experiment) {
         await attempt(async () => this.#ledger?.[Symbol.asyncDispose]());
         throwAll(problems);
         return undefined;
       }
-      const cancelled = test.cancelled;
-      await attempt(() => raceHurry(experiment.end(), hurry.signal));
+      const stopped = test.cancelled && isStopRequested(this.#options.runLogPath);
+      const cancelled = test.cancelled && !stopped;
+      const ending = experiment.end().finally(() => {
+        healing = false;
+      });
+      ending.catch(() => {});
+      await attempt(() => raceHurry(ending, hurry.signal));
+      if (stopped) await this.#measureOn(experiment, hurry.signal);
       // What could not be healed keeps the cluster from coming back: waiting for that would only hide the message for minutes.
       const healed = problems.length === 0;
-      if (healed && needsRecovery(experiment)) await attempt(() => this.#recover(experiment, hurry.signal));
+      if (healed && !stopped && needsRecovery(experiment)) await attempt(() => this.#recover(experiment, hurry.signal));
       const verification = cancelled || hurry.signal.aborted ? undefined : await this.#verify(experiment);
       const promised = this.#options.cluster.profile.zeroLoss;
       if (!cancelled && !hurry.signal.aborted) await this.#verifyWorkloads(experiment);
@@ -247,7 +255,8 @@ export class Session {
     } finally {
       clearInterval(this.#ticker);
       hurry.stop();
-      await this.#journal?.end();
+      // what is still being undone is not known to anybody yet: then the journal stays as it is, and the reaper looks at it
+      await (healing ? this.#journal?.release() : this.#journal?.end());
       markEnded(this);
     }
   }
@@ -266,6 +275,16 @@ export class Session {
       chaosMesh,
       undoLimitMs: waits.undo,
     };
+  }
+
+  // Whoever stops a run wants to know whether the cluster comes back.
+  async #measureOn(experiment: Experiment, hurry: AbortSignal): Promise<void> {
+    experiment.timeline.enter('recover');
+    const { afterStop } = this.#options.config.waits;
+    await sleep(afterStop, undefined, { signal: hurry }).catch(() => {});
+    const health = await this.#options.cluster.health(AbortSignal.timeout(10_000)).catch(String);
+    const state = typeof health === 'string' ? health : health.healthy ? 'healthy' : health.problems.join('; ');
+    experiment.timeline.record(`${formatDuration(afterStop)} after everything was healed the cluster is: ${state}`);
   }
 
   async #verify(experiment: Experiment): Promise<LedgerVerification | undefined> {

@@ -52,8 +52,8 @@ const withoutFaults = base
   .extend('workload', {} as Workload)
   // What `bank` and `listAppend` do.
   .extend('transactions', {} as Transactions)
-  // All engines by name; replaced by tests of faults that need no Kubernetes.
-  .extend('engines', () => loadEngines(inject(runContextKey).enginesModule))
+  // All engines by name. Automatic, so that loading them is not charged to the test.
+  .extend('engines', { auto: true }, () => loadEngines(inject(runContextKey).enginesModule))
   // The record that the test runs, for `scenario()`; what the cluster lacks for it makes the test skip.
   .extend('scenario', undefined as Scenario | undefined)
   .extend('admitted', async ({ scenario: record, engines, signal, skip }) => {

@@ -23,6 +23,8 @@ export class VerdictError extends Error {
         return undefined;
       case 'inconclusive':
         return new VerdictError(['inconclusive, which is not a pass: nothing was proven', ...reasons].join('\n'));
+      case 'unhealed':
+        return new VerdictError(['a fault could not be healed and may still be there', ...reasons].join('\n'));
       case 'fail':
         return new VerdictError(['the spec found nothing wrong, but the experiment failed', ...reasons].join('\n'));
       case 'aborted':

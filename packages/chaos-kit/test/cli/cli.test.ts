@@ -11,7 +11,10 @@ const scratch = mkdtempSync(join(tmpdir(), 'cli-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 function chaosKit(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], { encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, XDG_STATE_HOME: scratch },
+  });
   return { status, stdout, stderr };
 }
 
@@ -74,6 +77,11 @@ test.each([
   [['ledger', 'cat'], 'ledger cat needs one directory'],
   [['ledger', 'dog'], "unknown command 'ledger dog'"],
   [['verify', '--yaml', 'a'], "Unknown option '--yaml'"],
+  [['sweep', 'now'], 'sweep takes no arguments'],
+  [['sweep', '--force'], "Unknown option '--force'"],
+  [['stop', 'a', 'b'], 'stop takes one run, not 2'],
+  [['stop', 'nobody'], "0 runs that are going on begin with 'nobody'"],
+  [['stop', '--wait', '5m'], '--wait: got "5m", expected a number of seconds'],
   [[], 'npx chaos-kit verify <dir>'],
   [['verify', '/nowhere'], '/nowhere/run.json: is no manifest of a history: ENOENT'],
 ])('%j ends with 2 and says what is wrong', (args, message) => {
@@ -91,6 +99,10 @@ test('a truncated history names file and offset', () => {
   const { status, stderr } = chaosKit('verify', dir);
   expect(status).toBe(2);
   expect(stderr).toBe(`${join(dir, 'history.bin')} at byte 50: ends inside its header of 64 bytes\n`);
+});
+
+test('stop without a run that is going on says so', () => {
+  expect(chaosKit('stop')).toEqual({ status: 0, stdout: 'no run is going on\n', stderr: '' });
 });
 
 test('help is no error', () => {

@@ -22,8 +22,8 @@ export const accessSchema = z.object({
   context: z.string().optional(),
   /** Name of the lab. Only for the lab. */
   labName: z.string().optional(),
-  /** UID of `kube-system` as the lab recorded it, for the guard. Only for the lab. */
-  labKubeSystemUid: z.string().optional(),
+  /** UID of its `kube-system` namespace: nothing is undone in another cluster that answers at the same address. */
+  kubeSystemUid: z.string().optional(),
 });
 
 export type ClusterAccess = z.infer<typeof accessSchema>;

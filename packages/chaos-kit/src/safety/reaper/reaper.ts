@@ -45,7 +45,9 @@ export class Reaper {
   /** Looks for workers that died until `stop`; heals what each has left. */
   async watch(): Promise<void> {
     const { signal } = this.#stop;
-    while (!signal.aborted) {
+    // once more after `stop`: a worker may have been ended in the middle of its healing right before
+    for (let last = false; !last;) {
+      last = signal.aborted;
       for (const journal of this.#journals()) {
         const { path, header, open, ended } = journal;
         if (header === undefined || open.length === 0 || ended) continue;

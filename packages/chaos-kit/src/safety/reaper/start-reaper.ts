@@ -9,8 +9,8 @@ import { reaperLogPath } from '../run-folder.ts';
 /** What the runner says before it closes the pipe, when it ends in order. */
 export const orderlyEnd = 'ended in order\n';
 
-/** How long the runner waits for the reaper to end with it. */
-const endMs = 10_000;
+/** How long the runner waits for the reaper to end with it. Usually at once; longer when a worker has just died. */
+const endMs = 75_000;
 
 /** A reaper that watches this process. */
 export interface RunningReaper {
