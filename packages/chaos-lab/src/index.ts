@@ -9,7 +9,7 @@ export {
   nodeNames,
   type NodeCommandOptions,
 } from './node-commands.ts';
-export { nodePower, pendingRestores, setNodePower, type NodePower, type NodePowerOptions } from './node-power.ts';
+export { nodePower, powerOwner, setNodePower, type NodePower, type NodePowerOptions } from './node-power.ts';
 export type { Lab, LabNode, LabOptions } from './lab.ts';
 export { LabError, type LabErrorCode } from './errors.ts';
 export { defaultLabName } from './lab-name.ts';

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { docker } from './docker.ts';
 import { LabError } from './errors.ts';
@@ -20,6 +20,8 @@ export interface NodePowerOptions {
    * the one that asks. Default: never.
    */
   restoreAfterMs?: number | undefined;
+  /** Who asks, for {@link powerOwner}; kept while the node waits to be put on again. */
+  owner?: string | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -48,12 +50,13 @@ export function powerOf(text: string): NodePower {
  * when it is so already. What is off comes back by `on`, by `restoreAfterMs`, or by the next `up`.
  */
 export async function setNodePower(node: string, power: NodePower, options: NodePowerOptions = {}): Promise<void> {
-  const { name = defaultLabName, restoreAfterMs, signal } = options;
+  const { name = defaultLabName, restoreAfterMs, owner = '', signal } = options;
   const { container } = nodeNamed(node, name);
   const call = { timeoutMs: 60_000, signal };
   await cancelRestores(name, node);
   const now = await nodePower(node, { name, signal });
-  if (power !== 'on' && restoreAfterMs !== undefined) await startRestore(name, node, container, restoreAfterMs);
+  if (power !== 'on' && restoreAfterMs !== undefined)
+    await startRestore({ name, node, container, owner, afterMs: restoreAfterMs });
   if (now === power) return;
   // neither a kill nor a start works on what is frozen
   if (now === 'frozen') await docker(['unpause', container], call);
@@ -64,10 +67,17 @@ export async function setNodePower(node: string, power: NodePower, options: Node
   else if (now === 'off') await docker(['start', container], call);
 }
 
-/** Nodes that will be put on again by themselves. */
-export async function pendingRestores(options: { name?: string | undefined } = {}): Promise<string[]> {
-  const names = await readdir(restoreDir(options.name ?? defaultLabName)).catch(() => []);
-  return [...new Set(names.map((file) => file.replace(/\.[^.]*$/, '')))].toSorted();
+/** Who took the power of a node that will be put on again by itself; undefined when there is none, or he did not say. */
+export async function powerOwner(
+  node: string,
+  options: Pick<NodePowerOptions, 'name'> = {},
+): Promise<string | undefined> {
+  const dir = restoreDir(options.name ?? defaultLabName);
+  const files = await readdir(dir).catch(() => []);
+  const file = files.find((one) => one.startsWith(`${node}.`));
+  if (file === undefined) return undefined;
+  const owner = await readFile(join(dir, file), 'utf8').catch(() => '');
+  return owner === '' ? undefined : owner;
 }
 
 const restoreDir = (name: string): string => join(new StateDir(checkLabName(name)).path, 'restore');
@@ -87,11 +97,19 @@ while [ "$left" -gt 0 ]; do sleep 1; left=$((left - 1)); [ -e "$file" ] || exit 
 docker unpause "$container"; docker start "$container"; rm -f "$file"
 `;
 
-async function startRestore(name: string, node: string, container: string, afterMs: number): Promise<void> {
+interface Restore {
+  name: string;
+  node: string;
+  container: string;
+  owner: string;
+  afterMs: number;
+}
+
+async function startRestore({ name, node, container, owner, afterMs }: Restore): Promise<void> {
   const dir = restoreDir(name);
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const file = join(dir, `${node}.${process.pid}-${Date.now()}`);
-  await writeFile(file, '');
+  await writeFile(file, owner);
   const seconds = String(Math.max(1, Math.ceil(afterMs / 1000)));
   // own session: it must outlive this process, and its group
   const child = spawn('bash', ['-c', watcher, 'restore', file, container, seconds], {

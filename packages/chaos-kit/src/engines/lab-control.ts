@@ -22,16 +22,19 @@ export interface LabControl {
    * @throws when there is no such machine, or after 60 s
    */
   exec(machine: string, argv: readonly string[], signal?: AbortSignal): Promise<NodeCommandResult>;
+  /** Who took the power of a machine, where that is known. */
+  powerOwner(machine: string): Promise<string | undefined>;
   /** How a machine is. */
   power(machine: string, signal?: AbortSignal): Promise<MachinePower>;
   /**
    * Puts a machine on, off at once like a power cut, or freezes it. Idempotent.
    *
    * @param options.restoreAfterMs put it on again by itself after this time, whoever is still alive then
+   * @param options.owner who does it, kept until it is put on again; see `powerOwner`
    */
   setPower(
     machine: string,
     power: MachinePower,
-    options?: { readonly restoreAfterMs?: number; readonly signal?: AbortSignal },
+    options?: { readonly restoreAfterMs?: number; readonly owner?: string; readonly signal?: AbortSignal },
   ): Promise<void>;
 }

@@ -59,6 +59,10 @@ export function labControl(name: string): LabControl {
       const lab = await loadLab();
       return lab.nodePower(machine, { name, signal });
     },
+    async powerOwner(machine) {
+      const lab = await loadLab();
+      return lab.powerOwner(machine, { name });
+    },
     async setPower(machine, power, options = {}) {
       const lab = await loadLab();
       await lab.setNodePower(machine, power, { name, ...options });

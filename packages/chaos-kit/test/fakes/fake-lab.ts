@@ -15,6 +15,7 @@ export function fakeLab(answers: { exec?: NodeCommandResult } = {}): FakeLab {
     ['control-plane', 'on'],
     ['w1', 'on'],
   ]);
+  const owners = new Map<string, string>();
   const commands: FakeLab['commands'] = [];
   const restoreAfterMs: number[] = [];
   return {
@@ -29,8 +30,11 @@ export function fakeLab(answers: { exec?: NodeCommandResult } = {}): FakeLab {
       return Promise.resolve(answers.exec ?? { exitCode: 0, stdout: '', stderr: '' });
     },
     power: (machine) => Promise.resolve(powers.get(machine) ?? 'off'),
+    powerOwner: (machine) => Promise.resolve(owners.get(machine)),
     setPower(machine, power, options = {}) {
       powers.set(machine, power);
+      if (power === 'on' || options.owner === undefined) owners.delete(machine);
+      else owners.set(machine, options.owner);
       if (options.restoreAfterMs !== undefined) restoreAfterMs.push(options.restoreAfterMs);
       return Promise.resolve();
     },

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { neverKube } from '../../../test/fakes/fake-engine.ts';
 import { fakeLab } from '../../../test/fakes/fake-lab.ts';
+import { runLabel } from '../../safety/labels.ts';
 import type { EngineContext, UndoEntry, UndoStep } from '../engine.ts';
 import type { LabControl } from '../lab-control.ts';
 import { labEngine } from './lab-engine.ts';
@@ -21,7 +22,8 @@ function contextOf(lab?: LabControl): EngineContext {
   };
 }
 
-const planOf = (lab: LabControl, ttlMs = 60_000) => ({ ...contextOf(lab), faultId: 'f-1', labels: {}, ttlMs });
+const labels = { [runLabel]: 'run-7' };
+const planOf = (lab: LabControl, ttlMs = 60_000) => ({ ...contextOf(lab), faultId: 'f-1', labels, ttlMs });
 
 function entry(step: UndoStep | undefined): UndoEntry {
   if (step === undefined) throw new Error('no undo was planned');
@@ -106,6 +108,9 @@ test('leftovers are what is found on the machines, each with its undo', async ()
   expect(await labEngine.leftovers(contextOf(lab), signal)).toEqual([
     { what: 'machine w1 is off', undo: { kind: 'power-on', data: { lab: 'test', machine: 'w1' } } },
   ]);
+  await machinePower('w1', 'off').plan(planOf(lab)).act(signal);
+  expect(await labEngine.leftovers(contextOf(lab), signal)).toMatchObject([{ runId: 'run-7' }]);
+  expect(leftoversIn('frozen etcd\nrun run-7\n', 'test', 'w1')).toMatchObject([{ runId: 'run-7' }]);
   const seen = leftoversIn('held kubelet\nfrozen etcd\nisolated network\n', 'test', 'w1');
   expect(seen.map(({ what }) => what)).toEqual([
     'kubelet on w1 is kept from running',

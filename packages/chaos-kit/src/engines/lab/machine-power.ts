@@ -1,5 +1,5 @@
 import type { Action } from '../engine.ts';
-import { labOf, powerOn } from './machine-script.ts';
+import { labOf, powerOn, runOf } from './machine-script.ts';
 
 /**
  * Cuts the power of a machine, or freezes it with everything in it. A machine that is off has lost its processes and
@@ -17,7 +17,11 @@ export function machinePower(machine: string, power: 'off' | 'frozen', restoreAf
       return {
         undo: [powerOn(lab.name, machine)],
         async act(signal) {
-          const options = { restoreAfterMs: Math.min(restoreAfterMs ?? context.ttlMs, context.ttlMs), signal };
+          const options = {
+            restoreAfterMs: Math.min(restoreAfterMs ?? context.ttlMs, context.ttlMs),
+            owner: runOf(context),
+            signal,
+          };
           await lab.setPower(machine, power, options);
           return { machine, power, restoredAfterMs: options.restoreAfterMs };
         },

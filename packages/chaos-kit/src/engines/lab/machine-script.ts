@@ -1,10 +1,12 @@
+import { runLabel } from '../../safety/labels.ts';
 import type { Json, PlanContext, UndoStep } from '../engine.ts';
 import { EngineError, EngineUnavailableError } from '../engine-error.ts';
 import type { LabControl } from '../lab-control.ts';
 
 // Of a fault that acts inside of a machine, its undo lies there as a script: whoever comes first runs it, the kit or the
 // machine itself when the time to live is over. It needs no network, since it may be the network that is broken.
-const folder = '/run/lab/chaos';
+export const machineScriptFolder = '/run/lab/chaos';
+const folder = machineScriptFolder;
 
 /** Kind of the undo that runs a script on a machine. */
 export const machineScriptKind = 'machine-script';
@@ -34,7 +36,7 @@ export function labOf(context: Pick<PlanContext, 'lab'>): LabControl {
  * @throws EngineError with what the machine said
  */
 export async function actOnMachine(
-  context: Pick<PlanContext, 'lab' | 'faultId' | 'ttlMs'>,
+  context: Pick<PlanContext, 'lab' | 'faultId' | 'labels' | 'ttlMs'>,
   machine: string,
   scripts: { readonly act: string; readonly undo: string },
   signal: AbortSignal,
@@ -52,9 +54,14 @@ bash -c "$3"`;
   return run(
     labOf(context),
     machine,
-    ['bash', '-c', script, 'act', context.faultId, scripts.undo, scripts.act, seconds],
+    ['bash', '-c', script, 'act', context.faultId, `# run ${runOf(context)}\n${scripts.undo}`, scripts.act, seconds],
     signal,
   );
+}
+
+/** The run that an action belongs to; empty when it is not said. */
+export function runOf({ labels }: Pick<PlanContext, 'labels'>): string {
+  return labels[runLabel] ?? '';
 }
 
 /** Runs the undo script of a fault and forgets it. @throws EngineError with what the machine said */
