@@ -47,6 +47,7 @@ export default defineConfig({
           // Helpers of cnpg-utils against a cluster that is there; see packages/cnpg-utils/README.md.
           name: { label: 'integration', color: 'green' },
           include: ['packages/*/test/integration/*.integration.ts'],
+          globalSetup: ['./packages/cnpg-utils/test/integration/global-setup.ts'],
           testTimeout: 600_000,
           hookTimeout: 600_000,
           maxWorkers: 1,
