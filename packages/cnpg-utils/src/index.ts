@@ -18,6 +18,7 @@ export {
   type BackupStatus,
 } from './cnpg/backups.ts';
 export {
+  ClusterNotFoundError,
   clusterRef,
   createCluster,
   deleteCluster,

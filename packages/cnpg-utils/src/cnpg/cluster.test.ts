@@ -5,6 +5,7 @@ import { serveObjects } from '../../test/support/object-server.ts';
 import { KubeClient } from '../kube/client.ts';
 import { CnpgNotInstalledError, NotFoundError } from '../kube/errors.ts';
 import {
+  ClusterNotFoundError,
   createCluster,
   deleteCluster,
   describeCluster,
@@ -120,6 +121,17 @@ describe('reading', () => {
 
   test('find', async () => {
     await expect(findCluster(kube, ref)).resolves.toBeUndefined();
+  });
+
+  test('one that is not there names those that are', async () => {
+    const other = { ...cluster(), metadata: { namespace: 'team', name: 'dp', uid: 'u' } };
+    serveObjects(server, { '/apis/postgresql.cnpg.io/v1/clusters': [other] });
+    const error: unknown = await getCluster(kube, ref).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(ClusterNotFoundError);
+    expect(error).toBeInstanceOf(NotFoundError);
+    expect(String(error)).toContain('there is no Cluster db in namespace team; there are: team/dp');
+    serveObjects(server, {});
+    await expect(getCluster(kube, ref)).rejects.toThrow('others could not be listed');
   });
 
   test('a manifest without a namespace is refused', async () => {

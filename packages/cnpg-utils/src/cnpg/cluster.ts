@@ -37,9 +37,23 @@ export async function createCluster(kube: KubeClient, manifest: Cluster, options
   return checkCluster(await kube.create<Cluster>(object, options));
 }
 
-/** Reads a cluster. @throws NotFoundError; CnpgNotInstalledError when the API server does not know the kind */
+/** There is no cluster of that name. The message names those that are there. */
+export class ClusterNotFoundError extends NotFoundError {
+  override readonly name = 'ClusterNotFoundError';
+  override readonly code = 'CNPG_CLUSTER_NOT_FOUND';
+}
+
+/** Reads a cluster. @throws ClusterNotFoundError; CnpgNotInstalledError when the API server does not know the kind */
 export async function getCluster(kube: KubeClient, ref: NamespacedName, options: CallOptions = {}): Promise<Cluster> {
-  return checkCluster(await kube.get<Cluster>(clusterRef(ref), options));
+  try {
+    return checkCluster(await kube.get<Cluster>(clusterRef(ref), options));
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    throw new ClusterNotFoundError(
+      `there is no Cluster ${ref.name} in namespace ${ref.namespace}; ${await clustersThere(kube, ref, options)}`,
+      { status: 404, cause: error },
+    );
+  }
 }
 
 /** Reads a cluster; undefined when there is none. @throws CnpgNotInstalledError */
@@ -48,11 +62,17 @@ export async function findCluster(
   ref: NamespacedName,
   options: CallOptions = {},
 ): Promise<Cluster | undefined> {
+  const found = await kube.find<Cluster>(clusterRef(ref), options);
+  return found === undefined ? undefined : checkCluster(found);
+}
+
+async function clustersThere(kube: KubeClient, ref: NamespacedName, options: CallOptions): Promise<string> {
   try {
-    return await getCluster(kube, ref, options);
-  } catch (error) {
-    if (error instanceof NotFoundError) return undefined;
-    throw error;
+    const there = await kube.list<Cluster>({ apiVersion: CNPG_API_VERSION, kind: CLUSTER_KIND }, options);
+    const names = there.map(({ metadata }) => `${metadata?.namespace ?? '?'}/${metadata?.name ?? '?'}`);
+    return `there are: ${names.slice(0, 10).join(', ') || 'none'}${names.length > 10 ? ', …' : ''}`;
+  } catch {
+    return 'others could not be listed';
   }
 }
 

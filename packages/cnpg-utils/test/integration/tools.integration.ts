@@ -3,18 +3,23 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   applyManifests,
   buildCluster,
+  ClusterNotFoundError,
   clusterProfiles,
   createTestNamespace,
   currentPrimary,
-  deletePod,
   deleteManifests,
+  deletePod,
   describeTransition,
   directoryIsEmpty,
   dumpCluster,
   fileExists,
+  ForbiddenError,
   formatDump,
+  getCluster,
   holdVolume,
   InvalidError,
+  KindNotFoundError,
+  KubeClient,
   KubeError,
   listInstances,
   NamespaceTerminatingError,
@@ -27,6 +32,7 @@ import {
   readManifests,
   recordCluster,
   tailLogs,
+  UnauthorizedError,
   waitFor,
   waitForHealthy,
   waitForPrimaryChange,
@@ -188,4 +194,66 @@ test('a manifest that the API server refuses names the field', async () => {
   const error: unknown = await applyManifests(kube, objects, { namespace }).catch((problem: unknown) => problem);
   expect(error).toBeInstanceOf(InvalidError);
   expect(String(error)).toContain('port');
+});
+
+test('what RBAC forbids: the rule that the error names is the one that is missing', async () => {
+  await using own = await createTestNamespace(kube, 'rbac');
+  const place = { namespace: own.name, name: 'tester' };
+  await applyManifests(kube, parseManifests('{ apiVersion: v1, kind: ServiceAccount, metadata: { name: tester } }'), {
+    namespace: own.name,
+  });
+  const path = `/api/v1/namespaces/${own.name}/serviceaccounts/tester/token`;
+  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 600 } };
+  const reply = await kube.transport.json({ method: 'POST', path, body, what: 'ask for a token' });
+  const { token } = (reply as { status: { token: string } }).status;
+  const server = kube.config.getCurrentCluster();
+  const kubeconfig = (bearer: string) =>
+    JSON.stringify({
+      clusters: [{ name: 'c', cluster: { server: kube.server, 'certificate-authority-data': server?.caData } }],
+      users: [{ name: 'u', user: { token: bearer } }],
+      contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+      'current-context': 'x',
+    });
+  await using weak = KubeClient.fromString(kubeconfig(token));
+  const pods = { apiVersion: 'v1', kind: 'Pod', namespace: own.name };
+  const refused: unknown = await weak.list(pods).catch((error: unknown) => error);
+  expect(refused).toBeInstanceOf(ForbiddenError);
+  const advice = /Bind a Role in namespace (?<namespace>\S+) with the rule (?<rule>\{.*\}) to (?<user>\S+);/;
+  const groups = advice.exec(String(refused))?.groups ?? {};
+  expect(groups).toMatchObject({ namespace: own.name, user: `system:serviceaccount:${own.name}:tester` });
+  await applyManifests(
+    kube,
+    parseManifests(`
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: { name: advised }
+rules: [${groups['rule'] ?? ''}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: { name: advised }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: advised }
+subjects: [{ kind: ServiceAccount, name: tester, namespace: ${place.namespace} }]
+`),
+    { namespace: own.name },
+  );
+  await waitFor('the rule to be in force', async () => await weak.list(pods).catch(() => undefined), {
+    timeoutMs: 10_000,
+    intervalMs: 250,
+  });
+  await using unknown = KubeClient.fromString(kubeconfig('not-a-token'));
+  await expect(unknown.list(pods)).rejects.toBeInstanceOf(UnauthorizedError);
+}, 90_000);
+
+test('a kind that the server does not know is told apart from an object that is not there', async () => {
+  const of = (kind: string) => ({ apiVersion: 'postgresql.cnpg.io/v1', kind, namespace, name: 'nobody' });
+  await expect(kube.get(of('Backup'))).rejects.toMatchObject({ name: 'NotFoundError' });
+  await expect(kube.get(of('Nothing'))).rejects.toBeInstanceOf(KindNotFoundError);
+  await expect(getCluster(kube, of('Cluster'))).rejects.toBeInstanceOf(ClusterNotFoundError);
+  // What tells them apart: for a path that it does not know the server gives no reason.
+  const path = '/apis/postgresql.cnpg.io/v1/namespaces/default/nothings/nobody';
+  const error: unknown = await kube.transport
+    .text({ method: 'GET', path, what: 'get nothing' })
+    .catch((problem: unknown) => problem);
+  expect(error).toMatchObject({ status: 404, reason: undefined });
 });
