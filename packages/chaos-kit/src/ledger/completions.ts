@@ -51,16 +51,16 @@ class Chunk {
   readonly origin = new Uint16Array(CHUNK);
   readonly outcome = new Uint8Array(CHUNK);
 
-  put(at: number, c: Completion): void {
+  put(at: number, c: Completion, count: number): void {
     this.end[at] = c.endMs;
     this.lsn[at] = c.lsn;
     this.service[at] = c.endMs - c.sentMs;
     this.queue[at] = c.sentMs - c.dueMs;
     this.seq[at] = c.seq;
-    this.count[at] = c.count ?? 1;
+    this.count[at] = count;
     this.writer[at] = c.writer;
     this.origin[at] = c.origin;
-    this.outcome[at] = OUTCOMES.indexOf(c.outcome);
+    this.outcome[at] = c.outcome === 'ok' ? 0 : OUTCOMES.indexOf(c.outcome);
   }
 }
 
@@ -86,7 +86,8 @@ export class Completions {
     return this.#length;
   }
 
-  push(c: Completion): void {
+  /** `count` is the number of its writes. */
+  push(c: Completion, count = c.count ?? 1): void {
     const at = this.#length & (CHUNK - 1);
     if (at === 0) {
       const number = this.#chunks.length;
@@ -94,7 +95,7 @@ export class Completions {
       this.#positions.push(this.#pager?.position() ?? 0);
       this.#keep(number, new Chunk());
     }
-    this.#chunk(this.#length).put(at, c);
+    this.#chunk(this.#length).put(at, c, count);
     this.#length++;
   }
 
@@ -167,7 +168,7 @@ export class Completions {
       throw new RangeError(`completion ${index} of ${this.#length}`);
     const chunk = new Chunk();
     let at = 0;
-    this.#pager.read(position, Math.min(CHUNK, this.#length - number * CHUNK), (c) => chunk.put(at++, c));
+    this.#pager.read(position, Math.min(CHUNK, this.#length - number * CHUNK), (c) => chunk.put(at++, c, c.count ?? 1));
     this.#keep(number, chunk);
     return chunk;
   }

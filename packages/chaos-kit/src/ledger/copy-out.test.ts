@@ -1,32 +1,65 @@
+import { PassThrough } from 'node:stream';
+import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { CopyOut } from './copy-out.ts';
 
-// The driver calls these in the order of the protocol's messages.
-function copying(): { copy: CopyOut; rows: string[] } {
-  const rows: string[] = [];
-  return { rows, copy: new CopyOut('copy t to stdout', (row) => rows.push(row.toString())) };
+function frame(kind: string, body: string): Buffer {
+  const bytes = Buffer.alloc(5 + body.length);
+  bytes.write(kind, 'latin1');
+  bytes.writeUInt32BE(4 + body.length, 1);
+  bytes.write(body, 5, 'latin1');
+  return bytes;
 }
 
+/** A copy on a connection whose driver notes what it is given and, as the driver does, calls the copy at its messages. */
+function copying(onRow?: () => void) {
+  const rows: string[] = [];
+  const copy = new CopyOut('copy t to stdout', (bytes, start, end) => {
+    onRow?.();
+    rows.push(bytes.toString('latin1', start, end));
+  });
+  const stream = new PassThrough();
+  let seen = '';
+  stream.on('data', (bytes: Buffer) => {
+    seen += bytes.toString('latin1').replaceAll(/[^A-Za-z]/g, '');
+    if (bytes[0] === 0x5a) copy.handleReadyForQuery();
+  });
+  copy.submit({ stream, query: () => undefined } as unknown as pg.Connection);
+  return { copy, stream, rows, seenByDriver: () => seen };
+}
+
+const reply = Buffer.concat([
+  frame('H', 'x'),
+  frame('d', 'a\t1\n'),
+  frame('N', 'notice'),
+  frame('d', 'b\t2\n'),
+  frame('c', ''),
+  frame('Z', 'I'),
+]);
+
 describe('CopyOut', () => {
-  test('hands over each row and resolves with their number', async () => {
-    const { copy, rows } = copying();
-    for (const row of ['a\n', 'b\n']) copy.handleCopyData({ chunk: Buffer.from(row) });
+  test.each([1, 3, 7, 1000])('hands over each row in pieces of %i bytes, and all else to the driver', async (size) => {
+    const { copy, stream, rows, seenByDriver } = copying();
     copy.handleCommandComplete({ text: 'COPY 2' });
-    copy.handleReadyForQuery();
+    for (let at = 0; at < reply.length; at += size) stream.write(reply.subarray(at, at + size));
     expect(await copy.done).toBe(2);
-    expect(rows).toEqual(['a\n', 'b\n']);
+    expect(rows).toEqual(['a\t1\n', 'b\t2\n']);
+    expect(seenByDriver()).toBe('HxNnoticecZI');
+    // and then the driver has its socket again
+    stream.write('later');
+    await new Promise(setImmediate);
+    expect(seenByDriver()).toBe('HxNnoticecZIlater');
   });
 
   test('a copy that came short, or that never reported, is no result', async () => {
-    const short = copying().copy;
-    short.handleCopyData({ chunk: Buffer.from('a\n') });
-    short.handleCommandComplete({ text: 'COPY 2' });
-    short.handleReadyForQuery();
-    await expect(short.done).rejects.toThrow('1 rows of the copy arrived, the server reports 2');
+    const short = copying();
+    short.copy.handleCommandComplete({ text: 'COPY 3' });
+    short.stream.write(reply);
+    await expect(short.copy.done).rejects.toThrow('2 rows of the copy arrived, the server reports 3');
 
-    const silent = copying().copy;
-    silent.handleReadyForQuery();
-    await expect(silent.done).rejects.toThrow('0 rows of the copy arrived, the server reports undefined');
+    const silent = copying();
+    silent.stream.write(reply);
+    await expect(silent.copy.done).rejects.toThrow('2 rows of the copy arrived, the server reports undefined');
   });
 
   test('an error on the way, or in the handling of a row, is no result', async () => {
@@ -34,12 +67,11 @@ describe('CopyOut', () => {
     cut.handleError(new Error('Connection terminated unexpectedly'));
     await expect(cut.done).rejects.toThrow('terminated');
 
-    const unreadable = new CopyOut('copy t to stdout', () => {
+    const unreadable = copying(() => {
       throw new Error('unreadable row');
     });
-    unreadable.handleCopyData({ chunk: Buffer.from('?') });
-    unreadable.handleCommandComplete({ text: 'COPY 1' });
-    unreadable.handleReadyForQuery();
-    await expect(unreadable.done).rejects.toThrow('unreadable row');
+    unreadable.copy.handleCommandComplete({ text: 'COPY 2' });
+    unreadable.stream.write(reply);
+    await expect(unreadable.copy.done).rejects.toThrow('unreadable row');
   });
 });

@@ -1,28 +1,35 @@
+import type { Duplex } from 'node:stream';
 import type pg from 'pg';
 
-/** The parts of the driver's protocol messages that are read here. */
-interface CopyDataMessage {
-  readonly chunk: Buffer;
-}
+/** The part of the driver's protocol message that is read here. */
 interface CommandCompleteMessage {
   readonly text: string;
 }
+
+/** Takes one row: the bytes of its line, newline included. */
+export type OnRow = (bytes: Buffer, start: number, end: number) => void;
+
+const COPY_DATA = 0x64;
+const READY_FOR_QUERY = 0x5a;
+const HEAD_BYTES = 5;
 
 /**
  * One `COPY … TO STDOUT` on an idle client. Rows are handed over as they arrive and not kept; the server sends exactly one
  * row per message. `done` resolves with their number when it is the one that the server reports, and rejects when the copy
  * was cut or came short.
+ *
+ * Rows are taken from the bytes of the socket, since the driver makes an object of each; every other message is left to it.
  */
 export class CopyOut implements pg.Submittable {
   readonly done: Promise<number>;
   readonly #sql: string;
-  readonly #onRow: (row: Buffer) => void;
-  #resolve: (rows: number) => void;
-  #reject: (error: Error) => void;
+  readonly #onRow: OnRow;
+  readonly #resolve: (rows: number) => void;
+  readonly #reject: (error: Error) => void;
   #arrived = 0;
   #reported: number | undefined;
 
-  constructor(sql: string, onRow: (row: Buffer) => void) {
+  constructor(sql: string, onRow: OnRow) {
     this.#sql = sql;
     this.#onRow = onRow;
     const { promise, resolve, reject } = Promise.withResolvers<number>();
@@ -32,16 +39,8 @@ export class CopyOut implements pg.Submittable {
   }
 
   submit(connection: pg.Connection): void {
+    this.#takeRowsFrom(connection.stream);
     connection.query(this.#sql);
-  }
-
-  handleCopyData(message: CopyDataMessage): void {
-    this.#arrived++;
-    try {
-      this.#onRow(message.chunk);
-    } catch (error) {
-      this.#reject(error instanceof Error ? error : new Error(String(error)));
-    }
   }
 
   handleCommandComplete(message: CommandCompleteMessage): void {
@@ -56,5 +55,46 @@ export class CopyOut implements pg.Submittable {
 
   handleError(error: Error): void {
     this.#reject(error);
+  }
+
+  /** Stands between the socket and the driver until ReadyForQuery. */
+  #takeRowsFrom(stream: Duplex): void {
+    const driver = stream.listeners('data');
+    stream.removeAllListeners('data');
+    const pass = (bytes: Buffer): void => {
+      for (const listener of driver) listener.call(stream, bytes);
+    };
+    let rest: Buffer | undefined;
+    const take = (chunk: Buffer): void => {
+      const bytes = rest === undefined ? chunk : Buffer.concat([rest, chunk]);
+      rest = undefined;
+      let at = 0;
+      while (at + HEAD_BYTES <= bytes.length) {
+        const end = at + 1 + bytes.readUInt32BE(at + 1);
+        if (end > bytes.length) break;
+        const kind = bytes[at];
+        if (kind === COPY_DATA) this.#row(bytes, at + HEAD_BYTES, end);
+        else {
+          if (kind === READY_FOR_QUERY) {
+            stream.off('data', take);
+            for (const listener of driver) stream.on('data', (data) => void listener.call(stream, data));
+            return pass(bytes.subarray(at));
+          }
+          pass(bytes.subarray(at, end));
+        }
+        at = end;
+      }
+      if (at < bytes.length) rest = at === 0 ? bytes : bytes.subarray(at);
+    };
+    stream.on('data', take);
+  }
+
+  #row(bytes: Buffer, start: number, end: number): void {
+    this.#arrived++;
+    try {
+      this.#onRow(bytes, start, end);
+    } catch (error) {
+      this.#reject(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 }

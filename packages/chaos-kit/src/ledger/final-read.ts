@@ -92,7 +92,7 @@ async function attempt(context: FinalReadContext, deadlineMs: number, signal: Ab
     using rows = context.historyDir === undefined ? undefined : new RowsWriter(context.historyDir);
     const keep = rows === undefined ? undefined : rows.row.bind(rows);
     await session.query('begin isolation level repeatable read read only', left());
-    const copy = new CopyOut(copySql(table), (line) => tally.row(line, keep));
+    const copy = new CopyOut(copySql(table), (bytes, start, end) => tally.row(bytes, start, end, keep));
     session.submit(copy);
     const timer = setTimeout(() => session.destroy('final read out of time'), left());
     await copy.done.finally(() => clearTimeout(timer));

@@ -54,9 +54,14 @@ export class Payloads {
   /** Whether `bytes[start, end)` is exactly the payload of that write. */
   matches(writer: number, seq: number, bytes: Buffer, start: number, end: number): boolean {
     if (end - start !== this.#scratch.length) return false;
-    fill(this.#scratch, this.#seed, writer, seq, this.#scratch.length);
-    for (let i = 0; i < this.#scratch.length; i++) {
-      if (bytes[start + i] !== this.#scratch[i]) return false;
+    let state = firstState(this.#seed, writer, seq);
+    for (let at = start; at < end;) {
+      state = nextState(state);
+      let word = mix(state);
+      for (const stop = Math.min(at + CHARACTERS_PER_WORD, end); at < stop; at++) {
+        if (bytes[at] !== ALPHABET[word & 63]) return false;
+        word >>>= 6;
+      }
     }
     return true;
   }

@@ -80,6 +80,7 @@ export class RunRecord {
   #sessions: SessionRecord[] = [];
   #sessionCount = 0;
   readonly #originIndex = new Map<string, number>();
+  #lastOrigin = 0;
   readonly #settings = new Map<number, DurabilitySettings>();
   readonly #inForce = new Map<number, DurabilityInForce>();
   readonly #reasons = new Map<string, ReasonCount>();
@@ -141,7 +142,9 @@ export class RunRecord {
   /** Settles an acknowledged write. Returns false when the settings behind `durabilityHash` are not known yet. */
   acknowledge(c: Omit<Completion, 'origin'>, server: string, timeline: number, durabilityHash: number): boolean {
     const origin = this.#origin(server, timeline, c.endMs);
-    const completion = { ...c, origin };
+    // not by `...`, which costs more than all the rest: this is called for every write
+    const { writer, seq, count: writes, outcome, dueMs, sentMs, endMs, lsn } = c;
+    const completion = { writer, seq, count: writes, outcome, dueMs, sentMs, endMs, origin, lsn };
     this.#sink?.acknowledged(completion, durabilityHash);
     const count = this.#settle(completion);
     const by = this.origins[origin];
@@ -257,12 +260,14 @@ export class RunRecord {
     const book = this.book(c.writer);
     const count = book.pendingFrom(c.seq);
     book.settle(c.seq, c.outcome);
-    if (this.#remembersCompletions) this.completions.push(count === 1 ? c : { ...c, count });
+    if (this.#remembersCompletions) this.completions.push(c, count);
     this.counts[c.outcome] += count;
     return count;
   }
 
   #origin(server: string, timeline: number, atMs: number): number {
+    const last = this.origins[this.#lastOrigin];
+    if (last?.server === server && last.timeline === timeline) return this.#lastOrigin;
     const key = `${timeline} ${server}`;
     let index = this.#originIndex.get(key);
     if (index === undefined) {
@@ -270,6 +275,7 @@ export class RunRecord {
       index = this.origins.push({ server, timeline, acknowledged: 0, firstAckMs: atMs, lastAckMs: atMs }) - 1;
       this.#originIndex.set(key, index);
     }
+    this.#lastOrigin = index;
     return index;
   }
 

@@ -38,17 +38,19 @@ export class Tally {
     for (const states of record.writers) states.clearCopies();
   }
 
-  /** Takes one line of COPY text: writer, seq and payload, separated by tabs, ended by a newline. Throws on anything else. Hands rows that are no tombstones on. */
-  row(line: Buffer, keep?: (writer: number, seq: number, changed: boolean) => void): void {
-    this.#at = 0;
-    const writer = this.#integer(line);
-    const seq = this.#integer(line);
-    const start = this.#at;
+  /**
+   * Takes one line of COPY text, `bytes[start, end)`: writer, seq and payload, separated by tabs, ended by a newline. Throws
+   * on anything else. Hands rows that are no tombstones on.
+   */
+  row(bytes: Buffer, start: number, end: number, keep?: (writer: number, seq: number, changed: boolean) => void): void {
+    this.#at = start;
+    const writer = this.#integer(bytes, start, end);
+    const seq = this.#integer(bytes, start, end);
     if (writer === TOMBSTONE_WRITER && seq <= this.#tombstoneSeq) {
       if (seq === this.#tombstoneSeq) this.tombstones++;
       return;
     }
-    const changed = !this.#payloads.matches(writer, seq, line, start, line.length - 1);
+    const changed = !this.#payloads.matches(writer, seq, bytes, this.#at, end - 1);
     keep?.(writer, seq, changed);
     this.add(writer, seq, changed);
   }
@@ -70,17 +72,21 @@ export class Tally {
     }
   }
 
-  #integer(line: Buffer): number {
-    const negative = line[this.#at] === MINUS;
-    if (negative) this.#at++;
+  #integer(bytes: Buffer, start: number, end: number): number {
+    let at = this.#at;
+    const negative = bytes[at] === MINUS;
+    if (negative) at++;
     let value = 0;
-    for (;;) {
-      const byte = line[this.#at++];
-      if (byte === TAB) return negative ? -value : value;
-      if (byte === undefined || byte < ZERO || byte > ZERO + 9) {
-        throw new Error(`unreadable row in the final read: ${JSON.stringify(line.toString('utf8', 0, 80))}`);
+    while (at < end) {
+      const byte = bytes[at++] ?? 0;
+      if (byte === TAB) {
+        this.#at = at;
+        return negative ? -value : value;
       }
+      if (byte < ZERO || byte > ZERO + 9) break;
       value = value * 10 + (byte - ZERO);
     }
+    const line = bytes.toString('utf8', start, Math.min(end, start + 80));
+    throw new Error(`unreadable row in the final read: ${JSON.stringify(line)}`);
   }
 }

@@ -36,6 +36,8 @@ export interface HistoryClock {
 const RESERVATION = 65_536;
 /** Time between two group syncs, in ms: what a crash of the host, not of the process, may take from the end. */
 const SYNC_MS = 100;
+/** So many statements wait for each other within a turn at most: more would leave the server idle for longer than they save. */
+const SENT_TOGETHER = 8;
 const BLOCK_RECORDS = 256;
 const NO_WRITER = 0xffff;
 /** Beyond as many different reasons they are written again instead of being remembered. */
@@ -67,6 +69,7 @@ export class HistoryWriter implements RecordSink {
   #written = 0;
   #buffered = 0;
   #turn: Turn | undefined;
+  #unsent = 0;
   #dirty = false;
   #syncing: Promise<void> | undefined;
   #closed = false;
@@ -134,6 +137,7 @@ export class HistoryWriter implements RecordSink {
     if (end > (this.#durable[writer] ?? 0)) this.#syncNow();
     this.#put(RECORD_CODES.invoke, this.#clock.now(), writer, seq, count - 1);
     this.#flushSoon();
+    if (++this.#unsent >= SENT_TOGETHER) this.#flush();
     return this.failure === undefined;
   }
 
@@ -293,6 +297,7 @@ export class HistoryWriter implements RecordSink {
     }
     this.#written += this.#buffered;
     this.#buffered = 0;
+    this.#unsent = 0;
     const turn = this.#turn;
     this.#turn = undefined;
     turn?.resolve(this.failure === undefined);

@@ -142,12 +142,13 @@ export class RecordReader implements Disposable {
 
 /** The completion that a record tells of, if it does; `count` is its number of writes. */
 export function completionOf(it: HistoryRecord, count: number): Completion | undefined {
-  const { kind, writer, seq, atMs: endMs, serviceMs, queueMs, lsn, origin } = it;
-  const sentMs = endMs - serviceMs;
-  const times = { dueMs: sentMs - queueMs, sentMs, endMs };
-  if (kind === 'ok' || kind === 'ok-weak') return { writer, seq, count, outcome: kind, ...times, origin, lsn };
+  const { kind, writer, seq, atMs: endMs } = it;
+  const sentMs = endMs - it.serviceMs;
+  const dueMs = sentMs - it.queueMs;
+  if (kind === 'ok' || kind === 'ok-weak')
+    return { writer, seq, count, outcome: kind, dueMs, sentMs, endMs, origin: it.origin, lsn: it.lsn };
   if (kind !== 'fail' && kind !== 'info') return undefined;
-  return { writer, seq, count, outcome: kind, ...times, origin: NO_ORIGIN, lsn: 0 };
+  return { writer, seq, count, outcome: kind, dueMs, sentMs, endMs, origin: NO_ORIGIN, lsn: 0 };
 }
 
 function open(path: string): number {
