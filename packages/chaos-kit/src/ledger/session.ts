@@ -60,6 +60,8 @@ const FACTS_SQL = `select
 export class Session {
   readonly #client: pg.Client;
   #broken: string | undefined;
+  /** Why we ended it ourselves. */
+  #givenUp: string | undefined;
   #idle = false;
   #syncRepNotice = false;
   #wake: (() => void) | undefined;
@@ -187,6 +189,7 @@ export class Session {
 
   /** Drops the socket at once; what is in flight stays unknown. */
   destroy(reason: string): void {
+    if (this.#broken === undefined) this.#givenUp = reason;
     this.#fail(reason);
     this.#client.connection.stream.destroy();
   }
@@ -202,7 +205,9 @@ export class Session {
 
   async #failed(cause: unknown, sent: boolean): Promise<Reply> {
     const rejected = await this.#readyAfterError();
-    const error = cause instanceof Error ? cause : new Error(String(cause));
+    // the driver only knows that the socket is gone
+    const given = this.#givenUp === undefined ? cause : new LedgerError('LEDGER_GIVEN_UP', this.#givenUp);
+    const error = given instanceof Error ? given : new Error(String(given));
     return { ...NOTHING, sent, error, rejected, syncRepNotice: this.#syncRepNotice };
   }
 

@@ -6,7 +6,7 @@ import type { StartedTestContainer } from 'testcontainers';
 import type { TestProject } from 'vitest/node';
 import { run } from './container-host.ts';
 import type { ContainerHost } from './container-host.ts';
-import { initTemplateScript } from './postgres-config.ts';
+import { ROOT, SMALL, initTemplateScript } from './postgres-config.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -46,7 +46,10 @@ async function start(image: BuiltImage): Promise<StartedTestContainer> {
   }
   return await new Host()
     .withLabels({ [LABEL]: owner() })
-    .withTmpFs({ '/pg': 'rw,size=4g,uid=26,gid=26,mode=0700' })
+    .withTmpFs({
+      [ROOT]: 'rw,size=4g,uid=26,gid=26,mode=0700',
+      [SMALL]: 'rw,size=160m,uid=26,gid=26,mode=0700',
+    })
     .withSharedMemorySize(256 * 1024 * 1024)
     .withCommand(['bash', '-c', 'echo ready; exec sleep infinity'])
     .withWaitStrategy(Wait.forLogMessage('ready'))

@@ -1,5 +1,7 @@
 /** Where instances live in a container; a tmpfs. */
 export const ROOT = '/pg';
+/** A file system that is soon full; a tmpfs of 160 MB. */
+export const SMALL = '/small';
 export const TEMPLATE = `${ROOT}/template`;
 
 const HBA = `

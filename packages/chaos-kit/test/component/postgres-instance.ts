@@ -84,6 +84,24 @@ export class PostgresInstance {
     await this.sql('select pg_reload_conf()');
   }
 
+  /** Starts it and does not wait until it accepts connections, which it may never do. */
+  async startWithoutWaiting(): Promise<void> {
+    await run(this.host, `pg_ctl -D ${this.dir} -o '-p ${this.port}' -l ${this.dir}.log -W start >/dev/null`);
+  }
+
+  /** Asks it to shut down and does not wait: a shutdown waits for standbys that hold. */
+  async shutdown(mode: 'fast' | 'immediate'): Promise<void> {
+    await run(this.host, `pg_ctl -D ${this.dir} -m ${mode} -W stop >/dev/null`);
+  }
+
+  /** Waits until none of its processes is left. */
+  async untilDown(): Promise<void> {
+    await until(`${this.name} is down`, async () => {
+      const state = await run(this.host, `[ -e ${this.dir}/postmaster.pid ] && echo up || echo down`);
+      return state.trim() === 'down' ? true : undefined;
+    });
+  }
+
   /** SIGKILL to every process of the server at once, as when its container is killed. */
   async kill(): Promise<void> {
     await run(this.host, `${this.#pids}; kill -STOP $pm; kill -KILL $pids $pm`);
