@@ -6,14 +6,20 @@ const pauseMs = 500;
 /**
  * Calls again while the API server does not answer: it may itself be what was broken. Only the caller's signal bounds it.
  * Only for what may be done twice.
+ *
+ * @param isTransient which errors are worth another try. Default: no answer from the API server, 429 and 5xx
  */
-export async function retryTransient<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
+export async function retryTransient<T>(
+  call: () => Promise<T>,
+  signal: AbortSignal,
+  isTransient: (error: unknown) => boolean = isTransientKubeError,
+): Promise<T> {
   for (;;) {
     try {
       return await call();
     } catch (error) {
       signal.throwIfAborted();
-      if (!isTransientKubeError(error)) throw error;
+      if (!isTransient(error)) throw error;
       await sleep(pauseMs, undefined, { signal });
     }
   }

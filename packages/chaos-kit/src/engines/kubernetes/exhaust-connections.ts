@@ -9,7 +9,7 @@ import {
 import { EngineError } from '../engine-error.ts';
 import type { Action, EngineContext, UndoEntry } from '../engine.ts';
 import { retryTransient } from '../retry-transient.ts';
-import { endSessions, faultSession } from './fault-session.ts';
+import { endSessions, faultSession, isWorthAnotherTry } from './fault-session.ts';
 
 /** Name of the undo that ends the sessions of a fault. */
 export const endSessionsKind = 'end-sessions';
@@ -92,11 +92,18 @@ export async function endFaultSessions(
   const own = held.get(application) ?? [];
   held.delete(application);
   for (const client of own) destroyClient(client);
-  const instances = await retryTransient(() => listInstances(kube, { namespace, name: cluster }, { signal }), signal);
-  let ended = 0;
-  for (const { pod } of instances.filter((instance) => instance.pod.ready)) {
-    ended += await retryTransient(() => endSessions(kube, { namespace, name: pod.name }, application, signal), signal);
-  }
+  const ended = await retryTransient(
+    async () => {
+      const instances = await listInstances(kube, { namespace, name: cluster }, { signal });
+      const ready = instances.filter(({ pod }) => pod.ready);
+      const counts = await Promise.all(
+        ready.map(({ pod }) => endSessions(kube, { namespace, name: pod.name }, application, signal)),
+      );
+      return counts.reduce((sum, count) => sum + count, 0);
+    },
+    signal,
+    isWorthAnotherTry,
+  );
   return `${own.length} sessions closed, ${ended} more ended on the server`;
 }
 

@@ -1,4 +1,12 @@
-import { listInstances, type KubeClient, psqlRows } from '@cnpg-chaos/cnpg-utils';
+import {
+  ExecError,
+  isTransientKubeError,
+  type KubeClient,
+  listInstances,
+  PsqlError,
+  psqlRows,
+  sleep,
+} from '@cnpg-chaos/cnpg-utils';
 
 /** Start of `application_name` of every session that belongs to a fault; the end is the fault's id. */
 export const faultSessionPrefix = 'cnpg-chaos-fault/';
@@ -25,11 +33,19 @@ export async function endSessions(
   return row?.ended ?? 0;
 }
 
+/** What an undo waits out: besides the API server a PostgreSQL that is starting, or has no connection left for the moment. */
+export function isWorthAnotherTry(error: unknown): boolean {
+  return error instanceof PsqlError || error instanceof ExecError || isTransientKubeError(error);
+}
+
+const looks = 5;
+const pauseMs = 1_000;
+
 /**
  * Asks every instance that is ready. One that is not ready is left out: a PostgreSQL that does not run has no sessions,
  * and forgets that its replay was paused.
  *
- * @throws when one that is ready cannot be asked
+ * @throws when one that stays ready cannot be asked
  */
 export async function askReadyInstances<Row>(
   kube: KubeClient,
@@ -37,13 +53,20 @@ export async function askReadyInstances<Row>(
   sql: string,
   signal: AbortSignal,
 ): Promise<{ instance: string; uid: string; rows: Row[] }[]> {
-  const instances = await listInstances(kube, cluster, { signal });
-  const ready = instances.filter(({ pod }) => pod.ready && !pod.terminating);
-  return Promise.all(
-    ready.map(async ({ name, pod }) => ({
-      instance: name,
-      uid: pod.uid,
-      rows: await psqlRows<Row>(kube, { namespace: cluster.namespace, name: pod.name }, sql, { signal }),
-    })),
-  );
+  // A pod stays ready for a while when its PostgreSQL has just ended.
+  for (let look = 1; ; look++) {
+    const instances = await listInstances(kube, cluster, { signal });
+    const ready = instances.filter(({ pod }) => pod.ready && !pod.terminating);
+    try {
+      return await Promise.all(
+        ready.map(async ({ name, pod }) => {
+          const rows = await psqlRows<Row>(kube, { namespace: cluster.namespace, name: pod.name }, sql, { signal });
+          return { instance: name, uid: pod.uid, rows };
+        }),
+      );
+    } catch (error) {
+      if (look === looks) throw error;
+      await sleep(pauseMs, signal);
+    }
+  }
 }

@@ -3,9 +3,12 @@ import {
   annotations,
   CLUSTER_KIND,
   CNPG_API_VERSION,
+  type CollectionRef,
   fencedInstances,
+  ForbiddenError,
   type KubeClient,
   type KubernetesObject,
+  NotFoundError,
   type ResourceRef,
 } from '@cnpg-chaos/cnpg-utils';
 import { runLabel } from '../../safety/labels.ts';
@@ -181,11 +184,21 @@ export async function leftoverEdits(context: EngineContext, signal: AbortSignal)
   ];
   const found = await Promise.all(
     places.map(async (place) => {
-      const objects = await kube.list<Editable>(place, { signal });
+      const objects = await listIfAny(kube, place, signal);
       return objects.flatMap((object) => leftoversOf({ ...place, name: object.metadata?.name ?? '' }, object));
     }),
   );
   return found.flat();
+}
+
+// Where a kind is not installed, or may not even be looked at, nothing was edited.
+async function listIfAny(kube: KubeClient, place: CollectionRef, signal: AbortSignal): Promise<Editable[]> {
+  try {
+    return await kube.list<Editable>(place, { signal });
+  } catch (error) {
+    if (error instanceof NotFoundError || error instanceof ForbiddenError) return [];
+    throw error;
+  }
 }
 
 function leftoversOf(ref: ResourceRef, object: Editable): Leftover[] {

@@ -3,7 +3,7 @@ import { type PodTarget, TargetChangedError } from '../../targets/target.ts';
 import { EngineError } from '../engine-error.ts';
 import type { Action, UndoEntry, UndoStep } from '../engine.ts';
 import { retryTransient } from '../retry-transient.ts';
-import { endSessions, faultSession } from './fault-session.ts';
+import { endSessions, faultSession, isWorthAnotherTry } from './fault-session.ts';
 
 /** Name of the undo that lets a standby replay again. */
 export const resumeReplayKind = 'resume-replay';
@@ -53,9 +53,13 @@ export async function resumeReplay(
   if ((await retryTransient(() => findPodByUid(kube, pod, { signal }), signal)) === undefined) {
     return `${what} is gone, and with it that its replay was paused`;
   }
-  await retryTransient(() => endSessions(kube, pod, application, signal), signal);
+  await retryTransient(() => endSessions(kube, pod, application, signal), signal, isWorthAnotherTry);
   const sql = `SELECT CASE WHEN pg_is_in_recovery() THEN coalesce(pg_wal_replay_resume()::text, '') || 'resumed' ELSE 'is no standby any more' END AS how`;
-  const [row] = await retryTransient(() => psqlRows<{ how: string }>(kube, pod, sql, { signal }), signal);
+  const [row] = await retryTransient(
+    () => psqlRows<{ how: string }>(kube, pod, sql, { signal }),
+    signal,
+    isWorthAnotherTry,
+  );
   return `${what}: ${row?.how === 'resumed' ? 'replay resumed' : (row?.how ?? 'no answer')}`;
 }
 
