@@ -1,7 +1,7 @@
-import { containerKilled, instanceKilled, partition } from '@cnpg-chaos/chaos-kit';
+import { clockSkewed, containerKilled, instanceKilled, partition } from '@cnpg-chaos/chaos-kit';
 import { contract, primaryName, replicaName, row } from './contract.ts';
 import { podNetworkProbe } from './pod-network.ts';
-import { instanceProbe } from './probes.ts';
+import { clockProbe, instanceProbe } from './probes.ts';
 
 type Cluster = Parameters<typeof primaryName>[0];
 
@@ -65,5 +65,12 @@ contract('chaos-mesh', [
     options: { from: { addresses: ['172.31.0.1'] }, to: { replica: 0 } },
     probe: async (cluster) => instanceProbe(cluster, await replicaName(cluster, 0)),
     effect: { before: 'fails', fresh: 'fails' },
+  }),
+  row({
+    fault: clockSkewed,
+    options: { target: { replica: 0 }, offset: '5m' },
+    probe: async (cluster) => clockProbe(cluster, await replicaName(cluster, 0)),
+    // Sessions that were open may have been changed as well.
+    effect: { before: () => true, fresh: 'fails' },
   }),
 ]);

@@ -109,6 +109,15 @@ export function instanceProbe(cluster: ClusterUnderTest, instance: string): Prom
   return sqlProbe(cluster, { host: () => addressOf(cluster, instance) });
 }
 
+/** The clock of an instance agrees with ours within two seconds. */
+export function clockProbe(cluster: ClusterUnderTest, instance: string): Promise<Probe> {
+  return sqlProbe(cluster, {
+    host: () => addressOf(cluster, instance),
+    sql: 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS value',
+    good: (value) => Math.abs(Number(value) - Date.now()) < 2_000,
+  });
+}
+
 /** What was written on the primary is seen on a standby within a second. */
 export async function replayProbe(cluster: ClusterUnderTest, instance: string): Promise<Probe> {
   const primary = await sqlProbe(cluster, {});

@@ -1,5 +1,6 @@
 // One line per fault, in the order of the alphabet. What is exported here as `withX` is a fixture of the chaos `test`.
 export { apiServerDown, withApiServerDown } from './api-server-down.ts';
+export { clockSkewed, withClockSkew } from './clock-skewed.ts';
 export { connectionsExhausted, withConnectionsExhausted } from './connections-exhausted.ts';
 export { containerKilled, withContainerKilled } from './container-killed.ts';
 export { controlPlaneDown, withControlPlaneDown } from './control-plane-down.ts';

@@ -9,6 +9,7 @@ import { TargetError } from '../../src/targets/target.ts';
 import type { PodTarget, VolumeTarget } from '../../src/targets/target.ts';
 import { type Fault, FaultOptionsError, parseFaultOptions, selectorOf } from '../../src/faults/fault.ts';
 import {
+  clockSkewed,
   connectionsExhausted,
   containerKilled,
   fencing,
@@ -37,6 +38,9 @@ describe('options that make no sense are refused with field, value and what woul
     [instanceKilled, { gracePeriodSeconds: 1.5 }, 'gracePeriodSeconds: got 1.5, expected a whole number of seconds'],
     [instanceKilled, { grace: 1 }, 'grace: no such option'],
     [containerKilled, { container: '' }, 'container: got "", expected the name of a container'],
+    [clockSkewed, { offset: '90' }, 'offset: got "90", expected a duration other than 0'],
+    [clockSkewed, { offset: '0s' }, 'offset: got "0s", expected a duration other than 0'],
+    [clockSkewed, {}, 'offset: got undefined, expected a duration other than 0'],
     [operatorDown, { mode: 'stop' }, 'mode: got "stop", expected one of scale, kill'],
     [nodeDrained, { within: '30' }, 'within: got "30", expected a duration such as "30s"'],
     [nodeDrained, { within: '-3s' }, 'within: got "-3s", expected a duration such as "30s"'],
