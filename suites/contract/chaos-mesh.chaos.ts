@@ -61,12 +61,6 @@ contract('chaos-mesh', [
     effect: { before: 'works', fresh: 'works', delivered: { to: 1, from: 1 } },
   }),
   row({
-    fault: partition,
-    options: { from: { addresses: ['172.31.0.1'] }, to: { replica: 0 } },
-    probe: async (cluster) => instanceProbe(cluster, await replicaName(cluster, 0)),
-    effect: { before: 'fails', fresh: 'fails' },
-  }),
-  row({
     fault: clockSkewed,
     options: { target: { replica: 0 }, offset: '5m' },
     probe: async (cluster) => clockProbe(cluster, await replicaName(cluster, 0)),

@@ -31,7 +31,7 @@ const context = {
 const pod = (name: string): PodTarget => ({ kind: 'pod', role: name, namespace: 'team', name, uid: name });
 
 describe('options that make no sense are refused with field, value and what would be right', () => {
-  test.each<[Fault, Record<string, unknown>, string]>([
+  const rows: [Fault, Record<string, unknown>, string][] = [
     [instanceKilled, { target: 'master' }, 'target: got "master", expected one of primary, sync-standby'],
     [instanceKilled, { target: { replica: -1 } }, 'target'],
     [instanceKilled, { by: 'magic' }, 'by: got "magic", expected one of deletion, eviction'],
@@ -40,7 +40,7 @@ describe('options that make no sense are refused with field, value and what woul
     [containerKilled, { container: '' }, 'container: got "", expected the name of a container'],
     [clockSkewed, { offset: '90' }, 'offset: got "90", expected a duration other than 0'],
     [clockSkewed, { offset: '0s' }, 'offset: got "0s", expected a duration other than 0'],
-    [clockSkewed, {}, 'offset: got undefined, expected a duration other than 0'],
+    [clockSkewed, {}, 'offset: got nothing, expected a duration other than 0'],
     [operatorDown, { mode: 'stop' }, 'mode: got "stop", expected one of scale, kill'],
     [nodeDrained, { within: '30' }, 'within: got "30", expected a duration such as "30s"'],
     [nodeDrained, { within: '-3s' }, 'within: got "-3s", expected a duration such as "30s"'],
@@ -51,10 +51,15 @@ describe('options that make no sense are refused with field, value and what woul
     [replayPaused, { ttl: '60' }, 'ttl: got "60", expected a duration such as "30s"'],
     [connectionsExhausted, { keep: 3 }, 'keep: no such option'],
     [volumeDeleted, { engine: 'hammer' }, 'engine: got "hammer", expected one of auto, kubernetes, chaos-mesh'],
-  ])('%#: %j', (fault, options, message) => {
-    expect(() => parseFaultOptions(fault, options)).toThrow(FaultOptionsError);
-    expect(() => parseFaultOptions(fault, options)).toThrow(message);
-  });
+  ];
+
+  test.each(rows.map(([fault, options, message]) => [fault.name, options, message, fault] as const))(
+    '%s %j',
+    (_name, options, message, fault) => {
+      expect(() => parseFaultOptions(fault, options)).toThrow(FaultOptionsError);
+      expect(() => parseFaultOptions(fault, options)).toThrow(message);
+    },
+  );
 });
 
 describe('an engine that cannot', () => {

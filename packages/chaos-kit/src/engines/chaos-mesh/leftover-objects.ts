@@ -47,10 +47,11 @@ function leftover(object: ChaosObject): Leftover {
 }
 
 async function orphanedRules(context: EngineContext, signal: AbortSignal): Promise<Leftover[]> {
-  const { kube, cluster } = context;
+  const { kube, cluster, operatorNamespace } = context;
   const found = await Promise.all(
     Object.entries(podLevelKinds).map(async ([parentKind, kind]) => {
-      const objects = await listPodLevel(kube, kind, cluster.namespace, signal);
+      const lists = [cluster.namespace, operatorNamespace].map((place) => listPodLevel(kube, kind, place, signal));
+      const objects = (await Promise.all(lists)).flat();
       const sources = [...new Set(objects.flatMap(sourcesOf))];
       const alive = new Set<string>();
       for (const source of sources) {

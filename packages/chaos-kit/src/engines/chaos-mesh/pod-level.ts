@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConflictError, type KubeClient, NotFoundError } from '@cnpg-chaos/cnpg-utils';
+import { ConflictError, ForbiddenError, type KubeClient, NotFoundError } from '@cnpg-chaos/cnpg-utils';
 import type { UndoStep } from '../engine.ts';
 import { retryConflicts } from '../retry-transient.ts';
 import { chaosMeshApiVersion } from './chaos-object.ts';
@@ -89,7 +89,7 @@ export function sourcesOf(object: PodLevelObject): string[] {
   return [...new Set(items.flatMap((item) => (typeof item.source === 'string' ? [item.source] : [])))];
 }
 
-/** Every pod-level object of a kind in a namespace; none when its CRD is not installed. */
+/** Every pod-level object of a kind in a namespace; none when its CRD is not installed or it may not be looked at. */
 export async function listPodLevel(
   kube: KubeClient,
   kind: string,
@@ -99,7 +99,7 @@ export async function listPodLevel(
   try {
     return await kube.list<PodLevelObject>({ apiVersion: chaosMeshApiVersion, kind, namespace }, { signal });
   } catch (error) {
-    if (error instanceof NotFoundError) return [];
+    if (error instanceof NotFoundError || error instanceof ForbiddenError) return [];
     throw error;
   }
 }
