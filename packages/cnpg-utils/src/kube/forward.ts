@@ -194,8 +194,10 @@ function pipe(
   const begun = new Set<number>();
   let heardMs = performance.now();
   const pinger = setInterval(() => {
+    // Until it is open, the limit is that of the handshake.
+    if (webSocket.readyState !== WebSocket.OPEN) return;
     if (performance.now() - heardMs > o.silenceMs) lost(`the API server has been silent for ${o.silenceMs} ms`);
-    else if (webSocket.readyState === WebSocket.OPEN) webSocket.ping();
+    else webSocket.ping();
   }, o.silenceMs / 3);
   webSocket.on('pong', () => (heardMs = performance.now()));
   webSocket.on('open', () => {
