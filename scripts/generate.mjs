@@ -7,6 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { stringify } from 'yaml';
 import { scenarios } from '../packages/chaos-kit/src/scenario/index.ts';
 import { enabledLabel, managedByLabels } from '../packages/chaos-kit/src/safety/labels.ts';
+import { mutationData, mutationTable } from './mutation-table.mjs';
 import { buildCluster, clusterProfiles, clusterYaml } from '../packages/cnpg-utils/src/cnpg/cluster-spec.ts';
 import { scenarioPage } from './scenario-table.mjs';
 
@@ -17,6 +18,7 @@ export async function generated() {
   return {
     ...clusterFixtures(),
     'fixtures/namespaces.yaml': namespacesFixture(),
+    'docs/mutations.md': mutationTable(await mutationData()),
     'docs/porting-from-go.md': await portingDocument(),
     'docs/scenarios.md': scenarioPage(scenarios),
   };
