@@ -24,8 +24,8 @@ const test = base.extend('withNothingDone', ({ chaos }) => bind(chaos, withNothi
 
 describe('nothing is proven by', () => {
   test(
-    'a fault that did nothing',
-    { tags: ['smoke', 'control'] },
+    'H2: a fault that did nothing',
+    { tags: ['smoke', 'control', 'mutation'] },
     async ({ chaos, ledger, withNothingDone: fault }) => {
       chaos.expectVerdict('inconclusive', 'the fault had no effect');
       await expect(fault({}, () => {})).rejects.toThrow('no effect was seen');
@@ -45,8 +45,8 @@ describe('nothing is proven by', () => {
     });
 
     test(
-      'a run in which no write was acknowledged',
-      { tags: ['smoke', 'control'] },
+      'H1: a run in which no write was acknowledged',
+      { tags: ['smoke', 'control', 'mutation'] },
       async ({ chaos, cluster, ledger }) => {
         chaos.expectVerdict('inconclusive', 'no write was acknowledged');
         await expect.poll(() => ledger.progress.failed, { timeout: 10_000 }).toBeGreaterThan(20);
