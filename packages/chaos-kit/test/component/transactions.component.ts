@@ -44,7 +44,7 @@ describe('transactions on one primary', () => {
 
   test('list-append at serializable is clean, and its stored history says the same', async () => {
     const historyFile = join(dir, 'append.jsonl');
-    await using workload = await append(1000, { historyFile, isolation: 'serializable' });
+    await using workload = await append(500, { historyFile, isolation: 'serializable' });
     const found = workload.verification;
     expect(found?.reasons).toEqual([]);
     expect(found).toMatchObject({ verdict: 'pass', counts: { unknown: 0, okWeak: 0 } });
@@ -56,7 +56,7 @@ describe('transactions on one primary', () => {
   });
 
   test('list-append at repeatable read shows write skew, which serializable would forbid', async () => {
-    await using workload = await append(1500, { isolation: 'repeatable read', keys: 4 });
+    await using workload = await append(800, { isolation: 'repeatable read', keys: 4 });
     expect(workload.verification).toMatchObject({ verdict: 'pass', reasons: [] });
     expect(workload.verification?.notes.join()).toContain('allowed at this level: G2-item');
     const held = checkListAppend(workload.history, { isolation: 'repeatable read', expected: 'serializable' });
@@ -66,7 +66,7 @@ describe('transactions on one primary', () => {
   });
 
   test('list-append at read committed shows what snapshots forbid', async () => {
-    await using workload = await append(1500, { isolation: 'read committed', keys: 4 });
+    await using workload = await append(800, { isolation: 'read committed', keys: 4 });
     expect(workload.verification).toMatchObject({ verdict: 'pass', reasons: [] });
     const held = checkListAppend(workload.history, { isolation: 'read committed', expected: 'repeatable read' });
     expect(held.verdict).toBe('fail');
@@ -74,11 +74,11 @@ describe('transactions on one primary', () => {
   });
 
   test('read-modify-write at read committed loses updates, and at repeatable read none', async () => {
-    await using lossy = await append(1500, { isolation: 'read committed', update: 'read-modify-write', keys: 4 });
+    await using lossy = await append(600, { isolation: 'read committed', update: 'read-modify-write', keys: 4 });
     expect(lossy.verification?.verdict).toBe('fail');
     expect(typesOf(lossy.verification)).toEqual(expect.arrayContaining(['lost-append', 'incompatible-order']));
     expect(lossy.verification?.findings.map(({ type }) => type)).toContain('lost-update');
-    await using kept = await append(500, { isolation: 'repeatable read', update: 'read-modify-write', keys: 4 });
+    await using kept = await append(300, { isolation: 'repeatable read', update: 'read-modify-write', keys: 4 });
     expect(kept.verification).toMatchObject({ verdict: 'pass', reasons: [] });
   });
 
@@ -105,7 +105,7 @@ describe('transactions on one primary', () => {
 
   test('a bank at serializable adds up, and its stored history says the same', async () => {
     const historyFile = join(dir, 'bank.jsonl');
-    await using workload = await bank(800, { historyFile });
+    await using workload = await bank(400, { historyFile });
     const found = workload.verification;
     expect(found?.reasons).toEqual([]);
     expect(found).toMatchObject({ verdict: 'pass', findings: [] });
@@ -114,7 +114,7 @@ describe('transactions on one primary', () => {
   });
 
   test('a bank whose clients compute loses money at read committed', async () => {
-    await using workload = await bank(800, { isolation: 'read committed', transfer: 'absolute', accounts: 3 });
+    await using workload = await bank(400, { isolation: 'read committed', transfer: 'absolute', accounts: 3 });
     expect(workload.verification?.verdict).toBe('pass');
     const held = checkBank(workload.history, { ...workload.options, expected: 'repeatable read' });
     expect(held.verdict).toBe('fail');
