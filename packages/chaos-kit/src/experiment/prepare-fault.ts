@@ -52,9 +52,10 @@ export function prepareFault<S extends OptionsSchema>(
   if (plan === undefined)
     throw new EngineUnavailableError(`${fault.name}: engine "${engine.name}" cannot do this fault`);
   const { kube, cluster, operatorNamespace, lab } = engineContext;
-  const told: FaultContext<S> = { kube, cluster, operatorNamespace, lab, target, targets, options: options.own };
   // also the name of what the engine creates: unique, and short enough for every kind
   const id = `${fault.name}-${randomUUID().slice(0, 8)}`;
+  const { own } = options;
+  const told: FaultContext<S> = { faultId: id, kube, cluster, operatorNamespace, lab, target, targets, options: own };
   const labels = {
     ...managedByLabels,
     [runLabel]: runId,

@@ -12,6 +12,8 @@ export type OptionsSchema = z.ZodObject;
 
 /** What a fault's parts are told. `target` is the first of `targets`. */
 export interface FaultContext<S extends OptionsSchema, T extends ResolvedTarget = ResolvedTarget> {
+  /** Of this injection; what the engine makes carries it. */
+  readonly faultId: string;
   readonly kube: KubeClient;
   readonly cluster: { readonly namespace: string; readonly name: string };
   /** Namespace of the CloudNativePG operator. */

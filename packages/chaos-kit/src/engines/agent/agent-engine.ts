@@ -1,10 +1,9 @@
 import type { KubeClient } from '@cnpg-chaos/cnpg-utils';
 import { missingRights } from '../access.ts';
-import { EngineError } from '../engine-error.ts';
 import type { Engine, EngineContext, EngineProblem, Leftover } from '../engine.ts';
 import { faultOf, removeFault, removeFaultStep } from './agent-fault.ts';
 import { type AgentPod, agentNamespace, agentPods, agentProtocol, runAgent } from './agent-pods.ts';
-import { parseListed } from './listed-faults.ts';
+import { agentFaults } from './listed-faults.ts';
 
 const install = 'npx chaos-lab up, or kubectl apply -f fixtures/agent/agent.yaml';
 
@@ -76,21 +75,11 @@ const featureRemedies: Readonly<Record<string, string>> = {
 };
 
 /** Every agent is asked: what is there may be of pods that are gone. */
-async function leftovers({ kube }: EngineContext, signal: AbortSignal): Promise<readonly Leftover[]> {
-  const pods = await agentPods(kube, signal);
-  const found = await Promise.allSettled(
-    pods.map(async ({ node }) =>
-      parseListed(await runAgent(kube, node, ['list'], { signal })).map(({ id, family, what, runId }): Leftover => ({
-        what: `${family} ${id} on node ${node}: ${what}`,
-        undo: removeFaultStep(node, id),
-        runId,
-      })),
-    ),
-  );
-  const failed = found.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
-  if (failed.length > 0) {
-    const why = failed.map((reason) => (reason instanceof Error ? reason.message : String(reason))).join('; ');
-    throw new EngineError('agent', `cannot look at every node: ${why}`, { cause: failed[0] });
-  }
-  return found.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
+async function leftovers(context: Pick<EngineContext, 'kube'>, signal: AbortSignal): Promise<readonly Leftover[]> {
+  const found = await agentFaults(context.kube, signal);
+  return found.map(({ node, id, family, what, runId }): Leftover => ({
+    what: `${family} ${id} on node ${node}: ${what}`,
+    undo: removeFaultStep(node, id),
+    runId,
+  }));
 }

@@ -4,14 +4,23 @@ import type { PodTarget } from '../../targets/target.ts';
 import { EngineError } from '../engine-error.ts';
 import type { Action, EngineContext, UndoEntry, UndoStep } from '../engine.ts';
 import { AgentMissingError, mayPass, runAgent } from './agent-pods.ts';
+import { containerId } from './container-id.ts';
 
 /** What one node's agent is to do to one pod. */
 export interface AgentPart {
   readonly target: PodTarget;
   /** Name of the family: a file of the agent's `lib/`. */
   readonly family: string;
-  /** The family's arguments after the pod's UID. */
+  /** Told to the family by its id after the pod's UID; looked up when it acts, since a restart changes it. */
+  readonly container?: string;
+  /** The family's arguments after these. */
   readonly args: readonly string[];
+}
+
+/** What is special about a fault. */
+export interface AgentFaultOptions {
+  /** It happens once and cannot be undone, such as a signal that kills. */
+  readonly once?: boolean;
 }
 
 /** Name of the undo that removes a fault from a node. */
@@ -23,7 +32,7 @@ export const removeFaultKind = 'remove-fault';
  *
  * @param summary one line, for the timeline
  */
-export function agentFault(summary: string, parts: readonly AgentPart[]): Action {
+export function agentFault(summary: string, parts: readonly AgentPart[], options: AgentFaultOptions = {}): Action {
   if (parts.length === 0) throw new EngineError('agent', `${summary}: nothing to do`);
   return {
     summary,
@@ -32,11 +41,14 @@ export function agentFault(summary: string, parts: readonly AgentPart[]): Action
       const ttl = String(Math.ceil(ttlMs / 1000));
       const run = labels[runLabel] ?? 'unknown';
       return {
-        undo: placed.map(({ node, id }) => removeFaultStep(node, id)),
+        undo: options.once === true ? [] : placed.map(({ node, id }) => removeFaultStep(node, id)),
         async act(signal) {
           const answers = await Promise.all(
-            placed.map(async ({ node, id, family, target, args }) => {
-              const said = await runAgent(kube, node, ['apply', id, ttl, run, family, target.uid, ...args], { signal });
+            placed.map(async ({ node, id, family, target, container, args }) => {
+              const place = [target.uid];
+              if (container !== undefined) place.push(await containerId(kube, target, container, signal));
+              const verb = ['apply', id, ttl, run, family, ...place, ...args];
+              const said = await runAgent(kube, node, verb, { signal });
               return [id, said.trim()] as const;
             }),
           );
@@ -74,7 +86,7 @@ export async function removeFault(
 ): Promise<string> {
   for (;;) {
     try {
-      return `${id} on node ${node}: ${(await runAgent(kube, node, ['remove', id], { signal })).trim()}`;
+      return `${id} on node ${node}: ${(await runAgent(kube, node, ['remove', id], { signal, timeoutMs: 10_000 })).trim()}`;
     } catch (error) {
       signal.throwIfAborted();
       if (!mayPass(error)) throw error;

@@ -5,9 +5,11 @@ import type { PlanContext } from '../engine.ts';
 import { agentEngine } from './agent-engine.ts';
 import { agentFault, faultOf } from './agent-fault.ts';
 import { cutParts } from './cut.ts';
+import { parseVolumeSpace } from './fill.ts';
 import { parseListed } from './listed-faults.ts';
 import { MeshResult, parseConnect, parseMesh } from './probe.ts';
 import { everyAddress } from './sides.ts';
+import { parseSignalled, signalFromNode } from './signal.ts';
 
 function pod(name: string, side: 'from' | 'to', number: number): PodTarget {
   const place = { ip: `10.0.0.${number}`, node: `w${number}` };
@@ -87,6 +89,14 @@ describe('a fault on nodes', () => {
     expect(() => faultOf({ kind: 'remove-chaos', data: { node: 'w1', id: 'x' } })).toThrow('does not know the undo');
   });
 
+  test('that happens once has no undo', () => {
+    const options = { container: 'postgres', process: 'postmaster' };
+    const killed = signalFromNode([pod('a', 'from', 1)], { ...options, signal: 'KILL' });
+    const stopped = signalFromNode([pod('a', 'from', 1)], { ...options, signal: 'STOP' });
+    expect(killed.plan(context).undo).toEqual([]);
+    expect(stopped.plan(context).undo).toHaveLength(1);
+  });
+
   test('refuses a pod without a node, and nothing to do', () => {
     const { node: _, ...lost } = pod('a', 'from', 1);
     const action = agentFault('cut', [{ target: lost, family: 'cut', args: [] }]);
@@ -132,7 +142,17 @@ describe('what an agent says', () => {
     expect(parseConnect(`${text}\n`)).toEqual(result);
   });
 
+  test('what became of processes, and how full a volume is', () => {
+    expect(parseSignalled('postmaster KILL 12 gone\nwalsender STOP 13 stopped\n')).toEqual([
+      { process: 'postmaster', signal: 'KILL', pid: 12, now: 'gone' },
+      { process: 'walsender', signal: 'STOP', pid: 13, now: 'stopped' },
+    ]);
+    expect(parseVolumeSpace('0 57381888\n')).toEqual({ free: 0, size: 57_381_888 });
+  });
+
   test('anything else is an error', () => {
     expect(() => parseConnect('')).toThrow('netprobe connect said ""');
+    expect(() => parseSignalled('postmaster KILL 12 alive')).toThrow('signalled said');
+    expect(() => parseVolumeSpace('full')).toThrow('volume said "full"');
   });
 });

@@ -1,4 +1,6 @@
+import type { KubeClient } from '@cnpg-chaos/cnpg-utils';
 import { EngineError } from '../engine-error.ts';
+import { agentPods, runAgent } from './agent-pods.ts';
 
 /** A fault that an agent found on its node. */
 export interface ListedFault {
@@ -37,4 +39,28 @@ export function parseListed(text: string): readonly ListedFault[] {
     });
   }
   return [...faults.values()];
+}
+
+/**
+ * What is really there on all nodes, as their agents find it. No agents: nothing.
+ *
+ * @throws EngineError when one of them cannot look
+ */
+export async function agentFaults(
+  kube: KubeClient,
+  signal: AbortSignal,
+): Promise<readonly (ListedFault & { readonly node: string })[]> {
+  const pods = await agentPods(kube, signal);
+  const found = await Promise.allSettled(
+    pods.map(async ({ node }) => {
+      const text = await runAgent(kube, node, ['list'], { signal, timeoutMs: 10_000 });
+      return parseListed(text).map((fault) => ({ ...fault, node }));
+    }),
+  );
+  const failed = found.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+  if (failed.length > 0) {
+    const why = failed.map((reason) => (reason instanceof Error ? reason.message : String(reason))).join('; ');
+    throw new EngineError('agent', `cannot look at every node: ${why}`, { cause: failed[0] });
+  }
+  return found.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
 }
