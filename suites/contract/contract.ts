@@ -8,7 +8,6 @@ import type {
   OptionsSchema,
 } from '@cnpg-chaos/chaos-kit';
 import { describe, expect, test } from '@cnpg-chaos/chaos-kit/vitest';
-import { allLeftovers } from './leftovers.ts';
 import type { Delivered, Look, Probe, Side } from './probes.ts';
 
 /** What a side of the probe must do while the fault is in force. */
@@ -51,7 +50,7 @@ export function contract(engine: EngineName, rows: readonly ContractRow[]): void
 
     for (const { fault, options, probe: open, effect, ...limits } of rows) {
       const { seenWithinMs = 30_000, fineWithinMs = 60_000, measure } = limits;
-      test(`${fault.name} ${JSON.stringify(options)}`, { tags: ['contract'] }, async ({ chaos, cluster, engines }) => {
+      test(`${fault.name} ${JSON.stringify(options)}`, { tags: ['contract'] }, async ({ chaos, cluster }) => {
         await cluster.waitForHealthy();
         await using probe = await open(cluster);
         const first = await probe.look();
@@ -73,7 +72,7 @@ export function contract(engine: EngineName, rows: readonly ContractRow[]): void
           },
           { withinMs: fineWithinMs, what: `${fault.name} to be healed for the probe` },
         );
-        expect(await allLeftovers(engines, cluster), 'left behind').toEqual([]);
+        expect(await chaos.leftovers(), 'left behind').toEqual({ found: [], blind: [] });
         const converged = run.convergedMs === undefined ? '' : `, healthy after ${Math.round(run.convergedMs)} ms`;
         console.log(
           `${engine} ${fault.name} ${JSON.stringify(options)}: ${seen}; fine ${Math.round(fine.afterMs)} ms after recovery${converged}; nothing left`,

@@ -113,6 +113,7 @@ export { Guard, type GuardOptions } from './safety/guard.ts';
 export { GuardError } from './safety/guard-error.ts';
 export { preflight, PreflightError, type PreflightOptions, type PreflightProblem } from './safety/preflight.ts';
 export * from './scenario/index.ts';
+export type { FoundLeftover, LeftoverScan } from './safety/leftovers.ts';
 export { holderIdentity, RunLock, RunLockedError, type RunLockOptions } from './safety/run-lock.ts';
 export { theCluster } from './targets/cluster.ts';
 export { between, together } from './targets/combined.ts';

@@ -18,6 +18,7 @@ import {
 import type { FaultBody, FaultRunner } from '../faults/fixture.ts';
 import { HistoryWriteError } from '../ledger/index.ts';
 import type { Ledger, LedgerVerification } from '../ledger/index.ts';
+import type { LeftoverScan } from '../safety/leftovers.ts';
 import type { ClusterSample } from './cluster-sample.ts';
 import { ExperimentOverError, RecoveryError, SteadyStateError } from './experiment-error.ts';
 import type { ExperimentResult, FaultRecord, RunRecord } from './experiment-result.ts';
@@ -203,6 +204,11 @@ export class Experiment implements FaultRunner<ExperimentRun>, AsyncDisposable {
       this.#runs.push(run);
       return run;
     });
+  }
+
+  /** What any engine still finds of any fault around this cluster, whoever made it. Touches nothing. */
+  leftovers(): Promise<LeftoverScan> {
+    return this.#injector.leftovers();
   }
 
   /** Heals every fault that is in force, side by side. @throws HealError with everything that could not be undone. */

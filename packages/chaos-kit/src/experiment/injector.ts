@@ -8,6 +8,7 @@ import { type EngineWish, selectEngine } from '../engines/select-engine.ts';
 import { type Fault, type OptionsSchema, type ParsedFaultOptions, selectorOf, ttlOf } from '../faults/fault.ts';
 import type { Evidence } from '../faults/observation.ts';
 import { assertWithinBlast } from '../safety/blast-radius.ts';
+import { findLeftovers, type LeftoverScan } from '../safety/leftovers.ts';
 import { TargetError } from '../targets/target.ts';
 import { FaultConflictError, HealError, NoEffectError } from './experiment-error.ts';
 import type { Journal } from './journal.ts';
@@ -62,6 +63,11 @@ export class Injector {
   /** Faults that are, or may be, in force. */
   get active(): readonly LiveFault[] {
     return [...this.#active];
+  }
+
+  /** What any engine still finds of any fault, whoever made it. Touches nothing. */
+  leftovers(): Promise<LeftoverScan> {
+    return findLeftovers(this.#options.engines, this.#engineContext());
   }
 
   /** Chooses the engine for a fault. @throws EngineUnavailableError naming what is missing. */
