@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { noteFaults } from '../observers/observation-file.ts';
 import type { FaultFacts } from '../observers/observation-file.ts';
@@ -93,7 +93,8 @@ export class Ledger implements AsyncDisposable {
     const signal = options.signal ?? new AbortController().signal;
     signal.throwIfAborted();
     const temporary = options.historyDir === undefined;
-    const historyDir = options.historyDir ?? mkdtempSync(join(tmpdir(), 'chaos-ledger-'));
+    const historyDir =
+      options.historyDir === undefined ? mkdtempSync(join(tmpdir(), 'chaos-ledger-')) : resolve(options.historyDir);
     const { about, place = localPlace } = options;
     let ledger: Ledger | undefined;
     try {

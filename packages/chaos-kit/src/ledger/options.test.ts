@@ -2,6 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { LedgerOptionError } from './errors.ts';
 import { resolveLedgerOptions } from './options.ts';
 
+const circular: Record<string, unknown> = {};
+circular['self'] = circular;
+
 describe('resolveLedgerOptions', () => {
   test('fills in defaults and a table of its own', () => {
     const options = resolveLedgerOptions({ seed: 1 });
@@ -21,6 +24,7 @@ describe('resolveLedgerOptions', () => {
     [{ writers: 0 }, '"writers" is 0; it must be an integer from 1 to 256'],
     [{ writers: 1.5 }, '"writers" is 1.5'],
     [{ workload: 'toString' as 'steady' }, '"workload" is toString; it must be steady or stress or volume'],
+    [{ about: circular }, '"about" is [object Object]; it must be what JSON can hold'],
     [{ batch: 1001 }, '"batch" is 1001'],
     [{ rate: 0 }, '"rate" is 0; it must be from 1 to 100000'],
     [{ rate: NaN }, '"rate" is NaN'],

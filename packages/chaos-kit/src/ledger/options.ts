@@ -81,6 +81,14 @@ function bounded(option: string, value: number | undefined, fallback: number, lo
   return v;
 }
 
+function survivesJson(value: unknown): boolean {
+  try {
+    return value === undefined || typeof JSON.stringify(value) === 'string';
+  } catch {
+    return false;
+  }
+}
+
 /** Checks the options and fills in defaults; throws LedgerOptionError that names the first wrong one. */
 export function resolveLedgerOptions(options: LedgerOptions): ResolvedLedgerOptions {
   const run = `${Date.now().toString(36)}_${randomBytes(4).toString('hex')}`;
@@ -88,6 +96,7 @@ export function resolveLedgerOptions(options: LedgerOptions): ResolvedLedgerOpti
   if (!/^[a-z_][a-z0-9_]{0,62}$/.test(table)) {
     throw new LedgerOptionError('table', table, 'lower-case letters, digits and underscores, at most 63');
   }
+  if (!survivesJson(options.about)) throw new LedgerOptionError('about', options.about, 'what JSON can hold');
   const { workload = 'steady' } = options;
   if (!Object.hasOwn(WORKLOADS, workload)) {
     throw new LedgerOptionError('workload', workload, Object.keys(WORKLOADS).join(' or '));

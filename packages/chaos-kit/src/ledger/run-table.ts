@@ -1,14 +1,12 @@
-import { durabilityObjection } from './durability.ts';
-import { LedgerDurabilityError, LedgerStartError, errorReason } from './errors.ts';
+import { LedgerStartError, errorReason } from './errors.ts';
 import { finalApplicationName } from './final-read.ts';
 import type { ResolvedLedgerOptions } from './options.ts';
 import type { RunRecord } from './run-record.ts';
 import { Session } from './session.ts';
+import { startObjection } from './start-objection.ts';
 import { createTableSql } from './table.ts';
 import type { LedgerTarget } from './target.ts';
 
-/** Oldest server whose behaviour the ledger's rules hold for (`server_version_num`). */
-const MIN_SERVER_VERSION = 140_000;
 const DROP_TIMEOUT_MS = 5000;
 
 /** Checks the server and creates the table of the run. */
@@ -23,17 +21,8 @@ export async function createRunTable(
   try {
     const facts = await session.facts(connectTimeoutMs);
     record.learnSettings(facts);
-    if (facts.serverVersion < MIN_SERVER_VERSION) {
-      throw new LedgerStartError(
-        `${facts.server} runs server version ${facts.serverVersion}; PostgreSQL 14 or newer is needed`,
-      );
-    }
-    if (facts.inRecovery)
-      throw new LedgerStartError(`${facts.server} is in recovery: the target must lead to the primary`);
-    const objection = durabilityObjection(facts);
-    if (options.expectSync && objection !== undefined) {
-      throw new LedgerDurabilityError(`synchronous replication is expected on ${facts.server}, but ${objection}`);
-    }
+    const objection = startObjection(facts, options);
+    if (objection !== undefined) throw objection;
     const reply = await session.exchange({ text: createTableSql(table) }, startTimeoutMs);
     if (reply.error !== undefined) {
       throw new LedgerStartError(`table ${table} could not be created: ${errorReason(reply.error)}`, {

@@ -18,6 +18,8 @@ export interface SessionFacts extends DurabilitySettings {
   readonly systemIdentifier: string;
   /** Sessions of the same application name on that server, this one included. */
   readonly ownSessions: number;
+  /** Connections that the server gives to ordinary roles. */
+  readonly connectionLimit?: number | undefined;
 }
 
 /** What came back for one statement. */
@@ -50,6 +52,8 @@ const FACTS_SQL = `select
   coalesce(host(inet_server_addr()) || ':' || inet_server_port(), 'local'),
   (select system_identifier::text from pg_control_system()),
   (select count(*)::int from pg_stat_activity where application_name = current_setting('application_name')),
+  current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+    - coalesce(current_setting('reserved_connections', true)::int, 0),
   set_config('tcp_user_timeout', '${SERVER_TCP_TIMEOUT_MS}', false)`;
 
 /**
@@ -179,6 +183,7 @@ export class Session {
       server: String(row[7]),
       systemIdentifier: String(row[8]),
       ownSessions: Number(row[9]),
+      connectionLimit: Number(row[10]),
     };
   }
 

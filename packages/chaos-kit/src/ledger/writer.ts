@@ -8,6 +8,7 @@ import type { Payloads } from './payload.ts';
 import { PreparedStatement } from './prepared-statement.ts';
 import type { RunRecord } from './run-record.ts';
 import type { Schedule } from './schedule.ts';
+import { ownShare } from './start-objection.ts';
 import { Session } from './session.ts';
 import type { SessionFacts } from './session.ts';
 import { insertManySql, insertSql } from './table.ts';
@@ -149,10 +150,11 @@ export class Writer {
     try {
       const facts = await session.facts(connectTimeoutMs);
       signal.throwIfAborted();
-      if (facts.ownSessions > maxSessions) {
+      const most = Math.min(maxSessions, ownShare(facts) ?? maxSessions);
+      if (facts.ownSessions > most) {
         throw new LedgerError(
           'LEDGER_SESSIONS',
-          `${facts.ownSessions} sessions of this ledger exist on ${facts.server}, more than maxSessions ${maxSessions}`,
+          `${facts.ownSessions} sessions of this ledger exist on ${facts.server}, more than maxSessions ${most}`,
         );
       }
       record.connected(this.#index, ++this.#epoch, facts, now());

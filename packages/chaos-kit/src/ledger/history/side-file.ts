@@ -14,6 +14,8 @@ const facts = z.object({
   server: z.string(),
   systemIdentifier: z.string(),
   ownSessions: z.number(),
+  // histories of before it was asked do without
+  connectionLimit: z.number().optional(),
 });
 
 const line = z.discriminatedUnion('kind', [
