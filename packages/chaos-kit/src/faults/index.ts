@@ -1,17 +1,24 @@
 // One line per fault, in the order of the alphabet. What is exported here as `withX` is a fixture of the chaos `test`.
 export { apiServerDown, withApiServerDown } from './api-server-down.ts';
+export { bandwidthLimit, withBandwidthLimit } from './bandwidth-limit.ts';
 export { clockSkewed, withClockSkew } from './clock-skewed.ts';
 export { connectionsExhausted, withConnectionsExhausted } from './connections-exhausted.ts';
 export { containerKilled, withContainerKilled } from './container-killed.ts';
 export { controlPlaneDown, withControlPlaneDown } from './control-plane-down.ts';
+export { cpuStress, withCpuStress } from './cpu-stress.ts';
 export { diskFull, withDiskFull } from './disk-full.ts';
 export { fencing, withFencing } from './fencing.ts';
 export { instanceFrozen, withInstanceFrozen } from './instance-frozen.ts';
 export { instanceKilled, withInstanceKilled } from './instance-killed.ts';
+export { ioHang, withIOHang } from './io-hang.ts';
+export { ioLatency, withIOLatency } from './io-latency.ts';
+export { memoryPressure, withMemoryPressure } from './memory-pressure.ts';
+export { networkLatency, withNetworkLatency } from './network-latency.ts';
 export { nodeClosed, withNodeClosed } from './node-closed.ts';
 export { nodeDown, withNodeDown } from './node-down.ts';
 export { nodeDrained, withNodeDrained } from './node-drained.ts';
 export { operatorDown, withOperatorDown } from './operator-down.ts';
+export { packetLoss, withPacketLoss } from './packet-loss.ts';
 export { partition, withPartition } from './partition.ts';
 export { primaryKilled, withPrimaryKilled } from './primary-killed.ts';
 export { processSignal, withProcessSignal } from './process-signal.ts';

@@ -1,6 +1,6 @@
 import { findPodByUid, type KubeClient } from '@cnpg-chaos/cnpg-utils';
 import { agentPods } from '../engines/agent/agent-pods.ts';
-import { probeConnect, probeMesh, type ProbePlace } from '../engines/agent/probe.ts';
+import { type MeshOptions, probeConnect, probeMesh, type ProbePlace } from '../engines/agent/probe.ts';
 import { everyAddress, sidesOf } from '../engines/agent/sides.ts';
 import type { EndpointTarget, PodTarget, ResolvedTarget } from '../targets/target.ts';
 import type { Observation } from './observation.ts';
@@ -91,9 +91,10 @@ export async function passages(
   kube: KubeClient,
   reach: Reach,
   signal: AbortSignal,
+  options: MeshOptions = {},
 ): Promise<{ forth: Passage[]; back: Passage[] }> {
   if (reach.pairs.length === 0) return { forth: [], back: [] };
-  const mesh = await probeMesh(kube, reach.pairs, {}, signal);
+  const mesh = await probeMesh(kube, reach.pairs, options, signal);
   const count = (a: ProbePlace, b: ProbePlace): Passage => ({
     from: a.name,
     to: b.name,
@@ -126,8 +127,8 @@ export async function looksCut(
     open.every(({ sent, arrived }) => arrived === sent) &&
     servers.every(({ outcome }) => cutOff(outcome));
   const what = [
-    ...closed.map(say),
-    ...open.map((passage) => `${say(passage)} (left alone)`),
+    ...closed.map(sayPassage),
+    ...open.map((passage) => `${sayPassage(passage)} (left alone)`),
     ...servers.map(({ name, outcome }) => `${name}: ${outcome}`),
     ...reach.blind,
   ].join('; ');
@@ -147,7 +148,7 @@ export async function looksWhole(
   const pods = new Set(servers.map(({ pod }) => pod));
   const answered = [...pods].every((pod) => servers.some((one) => one.pod === pod && one.outcome === 'connected'));
   const seen = all.every(({ sent, arrived }) => sent > 0 && arrived === sent) && answered;
-  const words = [...all.map(say), ...servers.map(({ name, outcome }) => `${name}: ${outcome}`), ...reach.blind];
+  const words = [...all.map(sayPassage), ...servers.map(({ name, outcome }) => `${name}: ${outcome}`), ...reach.blind];
   return { seen, what: words.join('; ') || 'nobody is left who was cut off' };
 }
 
@@ -160,6 +161,7 @@ async function connects(kube: KubeClient, { servers }: Reach, signal: AbortSigna
   );
 }
 
-function say({ from, to, sent, arrived }: Passage): string {
+/** `a → b: 19 of 20 arrived` */
+export function sayPassage({ from, to, sent, arrived }: Passage): string {
   return `${from} → ${to}: ${arrived} of ${sent} arrived`;
 }

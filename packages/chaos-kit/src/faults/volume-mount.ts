@@ -10,3 +10,8 @@ const mounts = { data: '/var/lib/postgresql/data', wal: '/var/lib/postgresql/wal
 export function mountOf(volume: z.output<typeof volumeName>): string {
   return mounts[volume];
 }
+
+/** What a fault takes for itself that slows or stops the writes to a volume. */
+export function writesOf(volume: z.output<typeof volumeName>, podUid: string): string {
+  return `writes of pod ${podUid} to volume ${volume}`;
+}

@@ -10,6 +10,10 @@
  * netprobe connect ADDRESS PORT TIMEOUT_MS [greet]
  *     Opens a TCP connection; with `greet` also asks a PostgreSQL server whether it speaks TLS, and waits for its
  *     answer. One line: `connected US`, `answered US`, `silent`, `timeout`, or `refused: WHY`.
+ *
+ * netprobe sink ADDRESS PORT WARM_MS MS     and     netprobe pour ADDRESS PORT MS
+ *     One TCP stream, as fast as it goes: `pour` sends it to ADDRESS, where `sink` takes it and counts the bytes of MS
+ *     after WARM_MS. Sink says `received BYTES in US`, pour says nothing.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -161,7 +165,9 @@ static int mesh(int argc, char **argv)
 	((struct sockaddr_in *)&own)->sin_port = ((struct sockaddr_in *)&peers[0].address)->sin_port;
 	if (fd < 0 || bind(fd, (struct sockaddr *)&own, peers[0].length) != 0)
 		fail("bind");
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+	/* What the socket has no room for would count as lost on the way. */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) != 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
 
 	start = now_ns();
 	next = start + lead;
@@ -255,6 +261,84 @@ static int connect_once(int argc, char **argv)
 	return 0;
 }
 
+static int sink(int argc, char **argv)
+{
+	static char buffer[1 << 18];
+	struct sockaddr_storage address;
+	uint64_t warm, length, first = 0, from = 0, until = 0, last = 0, bytes = 0, deadline = now_ns() + 10000000000u;
+	int listener, fd, yes = 1;
+	socklen_t size;
+
+	if (argc != 4)
+		return 2;
+	size = resolve(argv[0], argv[1], &address);
+	warm = strtoull(argv[2], NULL, 10) * 1000000;
+	length = strtoull(argv[3], NULL, 10) * 1000000;
+	listener = socket(address.ss_family, SOCK_STREAM, 0);
+	if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0 ||
+	    bind(listener, (struct sockaddr *)&address, size) != 0 || listen(listener, 1) != 0)
+		fail("listen");
+	if (wait_for(listener, POLLIN, deadline) == 0 || (fd = accept(listener, NULL, NULL)) < 0) {
+		puts("received 0 in 0");
+		return 0;
+	}
+	for (;;) {
+		uint64_t limit = until ? until : deadline;
+		ssize_t got;
+
+		if (wait_for(fd, POLLIN, limit) == 0)
+			break;
+		got = recv(fd, buffer, sizeof buffer, 0);
+		if (got <= 0)
+			break;
+		last = now_ns();
+		if (first == 0) {
+			first = last;
+			from = first + warm;
+			until = from + length;
+		}
+		if (last > until)
+			break;
+		if (last >= from)
+			bytes += (uint64_t)got;
+	}
+	last = now_ns();
+	printf("received %llu in %llu\n", (unsigned long long)bytes,
+	       (unsigned long long)(last > from && from ? (last - from) / 1000 : 0));
+	return 0;
+}
+
+static int pour(int argc, char **argv)
+{
+	static char buffer[1 << 16];
+	struct sockaddr_storage address;
+	uint64_t until, give_up = now_ns() + 3000000000u;
+	socklen_t size;
+	int fd;
+
+	if (argc != 3)
+		return 2;
+	size = resolve(argv[0], argv[1], &address);
+	for (;;) {
+		struct timespec pause = { .tv_nsec = 50000000 };
+
+		fd = socket(address.ss_family, SOCK_STREAM, 0);
+		if (fd < 0)
+			fail("socket");
+		if (connect(fd, (struct sockaddr *)&address, size) == 0)
+			break;
+		close(fd);
+		if (now_ns() > give_up)
+			fail("connect");
+		nanosleep(&pause, NULL);
+	}
+	until = now_ns() + strtoull(argv[2], NULL, 10) * 1000000;
+	while (now_ns() < until && wait_for(fd, POLLOUT, until) > 0)
+		if (send(fd, buffer, sizeof buffer, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN)
+			break;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	int code = 2;
@@ -263,8 +347,14 @@ int main(int argc, char **argv)
 		code = mesh(argc - 2, argv + 2);
 	else if (argc > 2 && strcmp(argv[1], "connect") == 0)
 		code = connect_once(argc - 2, argv + 2);
+	else if (argc > 2 && strcmp(argv[1], "sink") == 0)
+		code = sink(argc - 2, argv + 2);
+	else if (argc > 2 && strcmp(argv[1], "pour") == 0)
+		code = pour(argc - 2, argv + 2);
 	if (code == 2)
 		fprintf(stderr, "usage: netprobe mesh PORT LEAD_MS COUNT SPACING_US TAIL_MS PEER...\n"
-				"       netprobe connect ADDRESS PORT TIMEOUT_MS [greet]\n");
+				"       netprobe connect ADDRESS PORT TIMEOUT_MS [greet]\n"
+				"       netprobe sink ADDRESS PORT WARM_MS MS\n"
+				"       netprobe pour ADDRESS PORT MS\n");
 	return code;
 }

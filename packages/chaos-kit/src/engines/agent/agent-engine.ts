@@ -72,6 +72,10 @@ async function nodeProblems(
 // what a feature needs of the kernel
 const featureRemedies: Readonly<Record<string, string>> = {
   cut: 'its kernel needs nf_tables with reject and numgen',
+  delay: 'its kernel needs nfnetlink_queue and the NFQUEUE target',
+  freeze: 'its kernel needs the freezer of control groups',
+  throttle: 'its kernel needs limits of block devices per control group',
+  shape: 'its kernel needs sch_htb and cls_u32',
 };
 
 /** Every agent is asked: what is there may be of pods that are gone. */

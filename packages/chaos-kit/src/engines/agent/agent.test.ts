@@ -5,11 +5,15 @@ import type { PlanContext } from '../engine.ts';
 import { agentEngine } from './agent-engine.ts';
 import { agentFault, faultOf } from './agent-fault.ts';
 import { cutParts } from './cut.ts';
+import { delayParts } from './delay.ts';
 import { parseVolumeSpace } from './fill.ts';
+import { parseHogs } from './hog.ts';
 import { parseListed } from './listed-faults.ts';
-import { MeshResult, parseConnect, parseMesh } from './probe.ts';
+import { MeshResult, parseConnect, parseMesh, parseSink } from './probe.ts';
+import { shapeParts } from './shape.ts';
 import { everyAddress } from './sides.ts';
 import { parseSignalled, signalFromNode } from './signal.ts';
+import { parseWriteLatency } from './throttle.ts';
 
 function pod(name: string, side: 'from' | 'to', number: number): PodTarget {
   const place = { ip: `10.0.0.${number}`, node: `w${number}` };
@@ -40,6 +44,14 @@ describe('a cut', () => {
     ]);
   });
 
+  test('a share is lost once: where it arrives', () => {
+    const parts = cutParts([pod('a', 'from', 1), pod('b', 'to', 2)], { ...whole, percent: 5, ends: 'arrival' });
+    expect(parts.map(({ args }) => args)).toEqual([
+      ['drop', '5', '10.0.0.2', 'none', 'none'],
+      ['drop', '5', '10.0.0.1', 'none', 'none'],
+    ]);
+  });
+
   test('addresses have no network of their own: the pod alone is cut off from them', () => {
     const parts = cutParts([pod('a', 'from', 1), endpoint('API server', ['10.96.0.1', '172.16.0.9'])], whole);
     expect(parts.map(({ args }) => args.slice(2))).toEqual([['10.96.0.1,172.16.0.9', '10.96.0.1,172.16.0.9', 'none']]);
@@ -58,6 +70,20 @@ describe('a cut', () => {
     expect(() => cutParts(targets, whole)).toThrow(TargetError);
     expect(() => cutParts(targets, whole)).toThrow(message);
   });
+});
+
+test('what is held or narrowed is so where it arrives; addresses have no such place, so the pod does it for them', () => {
+  const targets = [pod('a', 'from', 1), pod('b', 'to', 2), endpoint('x', ['10.0.0.9'])];
+  const delayed = delayParts(targets, { oneWay: true, latencyMs: 1.5, jitterMs: 0 });
+  expect(delayed.map(({ target, args }) => [target.name, ...args])).toEqual([
+    ['a', '1500', '0', 'none', '10.0.0.9'],
+    ['b', '1500', '0', '10.0.0.1', 'none'],
+  ]);
+  const shaped = shapeParts(targets, { oneWay: false, bits: 1000 });
+  expect(shaped.map(({ target, args }) => [target.name, ...args])).toEqual([
+    ['a', '1000', '10.0.0.2,10.0.0.9', '10.0.0.9'],
+    ['b', '1000', '10.0.0.1', 'none'],
+  ]);
 });
 
 describe('a fault on nodes', () => {
@@ -127,7 +153,7 @@ describe('what an agent says', () => {
     );
     expect(mesh.delivered('10.0.0.1', '10.0.0.2')).toEqual({ sent: 20, arrived: 19 });
     expect(mesh.delivered('10.0.0.2', '10.0.0.1')).toEqual({ sent: 20, arrived: 0 });
-    expect(mesh.rttUs('10.0.0.1', '10.0.0.2')).toEqual({ min: 100, median: 150, max: 900 });
+    expect(mesh.roundTrip('10.0.0.1', '10.0.0.2')).toEqual({ min: 100, median: 150, max: 900, count: 3 });
     expect(() => mesh.delivered('10.0.0.1', '10.0.0.9')).toThrow('nobody sent');
     expect(() => parseMesh('bind: in use')).toThrow('netprobe mesh said');
   });
@@ -147,12 +173,21 @@ describe('what an agent says', () => {
       { process: 'postmaster', signal: 'KILL', pid: 12, now: 'gone' },
       { process: 'walsender', signal: 'STOP', pid: 13, now: 'stopped' },
     ]);
+    expect(parseWriteLatency('hung 3')).toEqual({ hung: true, writes: 3 });
+    expect(parseWriteLatency('writes 45 us 44651 1118 100491 103870')).toMatchObject({
+      meanMs: 44.651,
+      p95Ms: 100.491,
+    });
+    expect(parseHogs('cpu 28 1024 100\n')).toEqual([{ kind: 'cpu', cpuSeconds: 0.28, mebibytes: 1 }]);
+    expect(parseSink('received 1000000 in 1000000')).toEqual({ bits: 8e6 });
     expect(parseVolumeSpace('0 57381888\n')).toEqual({ free: 0, size: 57_381_888 });
   });
 
   test('anything else is an error', () => {
     expect(() => parseConnect('')).toThrow('netprobe connect said ""');
     expect(() => parseSignalled('postmaster KILL 12 alive')).toThrow('signalled said');
+    expect(() => parseWriteLatency('writes')).toThrow('ioprobe said');
+    expect(() => parseHogs('disk 1 2 3')).toThrow('hogs said');
     expect(() => parseVolumeSpace('full')).toThrow('volume said "full"');
   });
 });

@@ -1,7 +1,7 @@
 import type { ResolvedTarget } from '../../targets/target.ts';
 import type { Action } from '../engine.ts';
 import { agentFault, type AgentPart } from './agent-fault.ts';
-import { trafficBetween } from './sides.ts';
+import { addressList, trafficBetween } from './sides.ts';
 
 /** How packets are lost. */
 export interface CutOptions {
@@ -11,6 +11,8 @@ export interface CutOptions {
   readonly how: 'drop' | 'reject';
   /** Of the packets, at random; two digits after the point at most. */
   readonly percent: number;
+  /** See `TrafficOptions`. A share that is lost at both ends would be lost twice. @default 'both' */
+  readonly ends?: 'both' | 'arrival';
 }
 
 /** Loses packets between two sides, in the network of every pod of them, for open connections and for new ones. */
@@ -23,21 +25,18 @@ export function cut(targets: readonly ResolvedTarget[], options: CutOptions): Ac
 
 /** What each agent is told; see the agent's `lib/cut.sh`. */
 export function cutParts(targets: readonly ResolvedTarget[], options: CutOptions): readonly AgentPart[] {
-  return trafficBetween(targets, options.oneWay).map(({ target, incoming, outgoing }) => {
-    const everybody = incoming === 'any' || outgoing === 'any';
-    const args = [
-      options.how,
-      String(options.percent),
-      list(incoming),
-      list(outgoing),
-      // a cut-off node still runs its own pods and their probes
-      everybody ? 'node' : 'none',
-    ];
-    return { target, family: 'cut', args };
-  });
-}
-
-function list(addresses: readonly string[] | 'any' | undefined): string {
-  if (addresses === undefined) return 'none';
-  return addresses === 'any' ? 'any' : addresses.join(',');
+  return trafficBetween(targets, { oneWay: options.oneWay, ends: options.ends ?? 'both' }).map(
+    ({ target, incoming, outgoing }) => {
+      const everybody = incoming === 'any' || outgoing === 'any';
+      const args = [
+        options.how,
+        String(options.percent),
+        addressList(incoming),
+        addressList(outgoing),
+        // a cut-off node still runs its own pods and their probes
+        everybody ? 'node' : 'none',
+      ];
+      return { target, family: 'cut', args };
+    },
+  );
 }

@@ -37,9 +37,10 @@ export class MeshResult {
     return { sent: this.#of(from, to).sent, arrived: this.#of(to, from).received };
   }
 
-  /** Round trips as seen from `from`. */
-  rttUs(from: string, to: string): PeerCount['rttUs'] {
-    return this.#of(from, to).rttUs;
+  /** Round trips as seen from `from`, in microseconds, and how many there were. */
+  roundTrip(from: string, to: string): PeerCount['rttUs'] & { readonly count: number } {
+    const { rttUs, echoed } = this.#of(from, to);
+    return { ...rttUs, count: echoed };
   }
 
   #of(place: string, peer: string): PeerCount {
@@ -137,4 +138,37 @@ export function parseConnect(text: string): ConnectResult {
   if (outcome === 'refused') return { outcome, why: rest };
   if (outcome === 'connected' || outcome === 'answered') return { outcome, afterMs: Number(rest) / 1000 };
   return { outcome: outcome as 'silent' | 'timeout' };
+}
+
+/** How much of a stream arrived. */
+export interface StreamRate {
+  readonly bits: number;
+}
+
+// long enough for TCP to find the limit, and for the bucket of the shaper to be empty
+const warmMs = 400;
+const streamMs = 1_500;
+
+/** Sends one TCP stream as fast as it goes, and gives the bits a second that arrived. */
+export async function probeStream(
+  kube: KubeClient,
+  from: ProbePlace,
+  to: ProbePlace,
+  signal: AbortSignal,
+): Promise<StreamRate> {
+  const port = String(randomInt(42_000, 60_000));
+  const sink = ['probe', to.pod, 'netprobe', 'sink', to.ip, port, String(warmMs), String(streamMs)];
+  const pour = ['probe', from.pod, 'netprobe', 'pour', to.ip, port, String(warmMs + streamMs + 500)];
+  const [said] = await Promise.all([
+    runAgent(kube, to.node, sink, { signal }),
+    runAgent(kube, from.node, pour, { signal }),
+  ]);
+  return parseSink(said);
+}
+
+/** Reads what `netprobe sink` printed. @throws EngineError when it is not of that form */
+export function parseSink(text: string): StreamRate {
+  const [, bytes, us] = /^received (\d+) in (\d+)$/.exec(text.trim()) ?? [];
+  if (bytes === undefined) throw new EngineError('agent', `netprobe sink said ${JSON.stringify(text)}`);
+  return { bits: us === '0' ? 0 : (Number(bytes) * 8e6) / Number(us) };
 }

@@ -16,22 +16,35 @@ export interface PodTraffic {
 /** Networks that stand for everybody. */
 export const everyAddress: readonly string[] = ['0.0.0.0/0', '::/0'];
 
+/** How a fault between two sides is made. */
+export interface TrafficOptions {
+  /** Only what goes from the side `from` to the side `to`. */
+  readonly oneWay: boolean;
+  /**
+   * `both`: what passes between two pods is met in the network of both, because behind a ClusterIP only the end that is
+   * connected to sees the other's own address. `arrival`: only where it arrives, for what must happen once.
+   */
+  readonly ends: 'both' | 'arrival';
+}
+
 /**
- * What a fault between two sides is for each pod of them. It is said at both ends, because behind a ClusterIP only the
- * end that is connected to sees the other's own address.
+ * What a fault between two sides is for each pod of them.
  *
- * @param oneWay only what goes from the side `from` to the side `to`
  * @throws TargetError when a pod has no address, or no pod is among them
  */
-export function trafficBetween(targets: readonly ResolvedTarget[], oneWay: boolean): readonly PodTraffic[] {
+export function trafficBetween(
+  targets: readonly ResolvedTarget[],
+  { oneWay, ends }: TrafficOptions,
+): readonly PodTraffic[] {
   const sides = sidesOf(targets);
   const traffic = (['from', 'to'] as const).flatMap((side) => {
-    const others = addressesOf(sides[side === 'from' ? 'to' : 'from']);
+    const others = sides[side === 'from' ? 'to' : 'from'];
+    const receivers = ends === 'both' ? others : others.filter(({ kind }) => kind !== 'pod');
     return sides[side].flatMap((target): PodTraffic[] => {
       if (target.kind !== 'pod') return [];
-      const outgoing = side === 'from' || !oneWay ? others : undefined;
-      const incoming = side === 'to' || !oneWay ? others : undefined;
-      return [{ target, incoming, outgoing }];
+      const outgoing = (side === 'from' || !oneWay) && receivers.length > 0 ? addressesOf(receivers) : undefined;
+      const incoming = side === 'to' || !oneWay ? addressesOf(others) : undefined;
+      return incoming === undefined && outgoing === undefined ? [] : [{ target, incoming, outgoing }];
     });
   });
   if (traffic.length === 0) throw new TargetError('a network fault needs a pod on one side: it is made in its network');
@@ -59,4 +72,10 @@ export function addressesOf(peers: readonly Peer[]): readonly string[] | 'any' {
     return [peer.ip];
   });
   return list.some((address) => everyAddress.includes(address)) ? 'any' : [...new Set(list)].toSorted();
+}
+
+/** Addresses as an argument of the agent. */
+export function addressList(addresses: readonly string[] | 'any' | undefined): string {
+  if (addresses === undefined) return 'none';
+  return addresses === 'any' ? 'any' : addresses.join(',');
 }
