@@ -45,7 +45,7 @@ export interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 
-const readWritePort = 5432;
+const postgresPort = 5432;
 const failoverMs = 120_000;
 const healthyMs = 300_000;
 
@@ -58,6 +58,7 @@ export class ClusterUnderTest implements ExperimentSubject, AsyncDisposable {
   readonly reused: boolean;
   readonly #options: ClusterUnderTestOptions;
   #rememberedPrimary: string | undefined;
+  #knownReadOnlyIp: string | undefined;
 
   constructor(options: ClusterUnderTestOptions) {
     this.#options = options;
@@ -153,12 +154,19 @@ export class ClusterUnderTest implements ExperimentSubject, AsyncDisposable {
     const { user, password, database, ca, serverName, host } = this.#options.credentials;
     const address = new ServiceAddress(this.kube, this.#ref(), host);
     return {
-      resolveHost: () => Promise.resolve({ host: address.current(), port: readWritePort }),
+      resolveHost: () => Promise.resolve({ host: address.current(), port: postgresPort }),
       user,
       password,
       database,
       ca,
       tlsServerName: serverName,
+      instances: async (signal) => {
+        const instances = await this.instances(signal);
+        return instances.flatMap(({ name, pod }) =>
+          pod.ip === undefined ? [] : [{ name, host: pod.ip, port: postgresPort }],
+        );
+      },
+      readOnly: async (signal) => ({ host: await this.#readOnlyIp(signal), port: postgresPort }),
       admin: async (sql, signal) => {
         const primary = await this.primary(signal);
         return this.#admin(primary.pod.name, sql, signal);
@@ -202,6 +210,13 @@ export class ClusterUnderTest implements ExperimentSubject, AsyncDisposable {
 
   #admin(pod: string, sql: string, signal: AbortSignal): Promise<Record<string, unknown>[]> {
     return psqlRows(this.kube, { namespace: this.namespace, name: pod }, sql, { signal });
+  }
+
+  /** A Service keeps its cluster IP for life. */
+  async #readOnlyIp(signal: AbortSignal): Promise<string> {
+    const service = { namespace: this.namespace, name: names.readOnlyService(this.name) };
+    this.#knownReadOnlyIp ??= await serviceClusterIp(this.kube, service, { timeoutMs: refreshMs, signal });
+    return this.#knownReadOnlyIp;
   }
 
   #ref(): { namespace: string; name: string } {

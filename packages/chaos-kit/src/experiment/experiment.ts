@@ -426,7 +426,10 @@ export class Experiment implements FaultRunner<ExperimentRun>, AsyncDisposable {
     const { ledger } = this;
     if (ledger === undefined) throw new TypeError(`experiment ${this.name} has no ledger to verify`);
     this.timeline.enter('verify');
-    const verification = await ledger.verify({ final: this.cluster.finalReader() });
+    const faults = this.#injector.faults.flatMap(({ fault, actedAtMs, effect }) =>
+      actedAtMs === undefined ? [] : [{ what: fault, atMs: actedAtMs, effectAtMs: effect?.atMs }],
+    );
+    const verification = await ledger.verify({ final: this.cluster.finalReader(), faults });
     this.#verification = verification;
     const promised = this.cluster.profile.zeroLoss;
     const verdicts = promised ? [verification.verdict, verification.integrity] : [verification.integrity];

@@ -1,4 +1,5 @@
 import type { ExperimentStart, ProgressSample, RunLogRecord } from './run-log.ts';
+import { outcomesOf, repeatsOf } from './outcomes.ts';
 import { reportVersion } from './schema.ts';
 import type { ExperimentReport, PhaseSpan, Report, RunReport, TimelineEntry } from './schema.ts';
 
@@ -85,6 +86,10 @@ export function buildReport(state: RunState, o: { finishedAt: Date }): Report {
     asExpected: 0,
   };
   for (const experiment of experiments) totals[isAsExpected(experiment) ? 'asExpected' : experiment.verdict] += 1;
+  const repeats = repeatsOf(experiments).map((group) => {
+    const [{ name, file, profile, engine }] = group;
+    return { name, file, profile, engine, ...outcomesOf(group) };
+  });
   return {
     schema: 'cnpg-chaos/report',
     version: reportVersion,
@@ -96,6 +101,7 @@ export function buildReport(state: RunState, o: { finishedAt: Date }): Report {
     },
     totals,
     experiments,
+    ...(repeats.length === 0 ? {} : { repeats }),
   };
 }
 

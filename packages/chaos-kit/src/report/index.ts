@@ -14,6 +14,7 @@ export {
 } from './schema.ts';
 export type {
   AcceptedLoss,
+  CheckReport,
   ExperimentReport,
   FaultReport,
   Finding,

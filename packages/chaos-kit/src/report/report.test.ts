@@ -7,7 +7,7 @@ import { formatCount, formatMs } from './format.ts';
 import { RunLogReader, RunLogWriter } from './run-log.ts';
 import type { ExperimentStart, RunLogRecord } from './run-log.ts';
 import { parseReport } from './schema.ts';
-import type { ExperimentReport, FaultReport, LedgerReport, WriteCounts } from './schema.ts';
+import type { CheckReport, ExperimentReport, FaultReport, LedgerReport, WriteCounts } from './schema.ts';
 import { renderStepSummary } from './step-summary.ts';
 import { renderSummary } from './terminal.ts';
 
@@ -244,6 +244,59 @@ describe('summary', () => {
     );
     expect(text).toContain('writes back after 4.1 s · 4.4 s · 21.0 s (4 runs)');
     expect(summaryOf(experiment())).not.toContain('median');
+  });
+
+  test('what checkers said, and how to ask them again', () => {
+    const check = { about: 'integrity' as const, count: 0, looked: '1 190 rows', sentences: [] };
+    const checks: CheckReport[] = [
+      { ...check, checker: 'lost', verdict: 'pass' },
+      { ...check, checker: 'hole', verdict: 'fail', count: 2, sentences: ['2 are missing from the middle'] },
+      { ...check, checker: 'time-travel', verdict: 'unknown' },
+    ];
+    const told = ledger({ checks, history: '.vitest/chaos-kit/e1', notes: ['no reads on -ro'] });
+    const red = experiment({ verdict: 'fail', ledger: told });
+    expect(summaryOf(red)).toContain('checks  1 of 3 pass; fail: hole 2; unknown: time-travel');
+    expect(summaryOf(red)).toContain('note: no reads on -ro');
+    expect(summaryOf(red)).toContain('history .vitest/chaos-kit/e1 · npx chaos-kit verify .vitest/chaos-kit/e1');
+    const report = buildReport(stateOf({ type: 'started', experiment: start }, { type: 'finished', experiment: red }), {
+      finishedAt,
+    });
+    expect(parseReport(JSON.stringify(report)).experiments[0]?.ledger?.checks).toEqual(checks);
+    expect(summaryOf(experiment({ ledger: told }))).not.toContain('note:');
+  });
+
+  test.each([
+    [50, [], 'no failure in 50 runs: at most 6.0 % of runs fail (p ≤ 3/n, 95 % confidence)'],
+    [10, [], 'no failure in 10 runs: at most 30 % of runs fail'],
+    [3, [], 'no failure in 3 runs, too few to say how rare one is'],
+    [4, ['fail'], '1 of 5 runs failed'],
+    [
+      5,
+      ['inconclusive', 'aborted'],
+      'no failure in 5 runs: at most 60 % of runs fail (p ≤ 3/n, 95 % confidence) (2 of 7 proved nothing)',
+    ],
+  ] as const)('%d passed and %j: %s', (passed, others, words) => {
+    const verdicts = [...Array.from({ length: passed }, () => 'pass' as const), ...others];
+    const all = verdicts.map((verdict, i) => experiment({ id: `e${i}`, verdict }));
+    expect(summaryOf(...all)).toContain(words);
+    const state = stateOf(
+      ...all.flatMap((each): RunLogRecord[] => [
+        { type: 'started', experiment: each },
+        { type: 'finished', experiment: each },
+      ]),
+    );
+    const report = buildReport(state, { finishedAt });
+    expect(renderStepSummary(report)).toContain(words);
+    const [repeat] = parseReport(JSON.stringify(report)).repeats ?? [];
+    expect(repeat).toMatchObject({ runs: verdicts.length, passed });
+    expect(repeat?.failureRateAtMost).toBe(passed > 3 && !others.includes('fail' as never) ? 3 / passed : undefined);
+  });
+
+  test('one run, and controls that are to be red, are no repeats', () => {
+    const expected = { verdict: 'fail', reason: 'a row was deleted', met: true } as const;
+    const controls = [1, 2, 3, 4].map((i) => experiment({ id: `e${i}`, verdict: 'fail', expected }));
+    expect(summaryOf(experiment())).not.toContain('no failure');
+    expect(summaryOf(...controls)).not.toContain('runs failed');
   });
 
   test('the CI table escapes what would break it', () => {

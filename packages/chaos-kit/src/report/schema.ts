@@ -93,6 +93,20 @@ export const writeCountsSchema = z.object({
 
 const ledgerVerdictSchema = z.enum(['pass', 'fail', 'inconclusive']);
 
+/** What one checker said of the run. */
+export const checkSchema = z.object({
+  checker: z.string(),
+  /** Whether it is about acknowledged writes that are gone, or about what no failover may do. */
+  about: z.enum(['loss', 'integrity']),
+  /** `unknown` could not look, and has no weight. */
+  verdict: z.enum(['pass', 'fail', 'inconclusive', 'unknown']),
+  count: z.number().int(),
+  /** What it looked at. */
+  looked: z.string(),
+  /** What it found, in words. */
+  sentences: z.array(z.string()),
+});
+
 /** What the ledger found at the end. */
 export const ledgerReportSchema = z.object({
   /** About loss of acknowledged writes: `pass` needs durability settings that allow the claim. */
@@ -128,6 +142,10 @@ export const ledgerReportSchema = z.object({
   /** PostgreSQL timelines that acknowledged writes. */
   timelines: z.array(z.number().int()),
   notes: z.array(z.string()),
+  /** Every checker with its answer. Missing: the report is of an older version of this package. */
+  checks: z.array(checkSchema).optional(),
+  /** Directory of the history, relative to where the run was started; `chaos-kit verify` judges it again. */
+  history: z.string().optional(),
 });
 
 /** Loss that the spec accepted, for profiles that cannot promise none. */
@@ -215,6 +233,21 @@ export const runReportSchema = z.object({
     .optional(),
 });
 
+/** How an experiment ended that ran more than once. */
+export const repeatSchema = z.object({
+  name: z.string(),
+  file: z.string(),
+  profile: z.string(),
+  engine: z.string(),
+  runs: z.number().int(),
+  passed: z.number().int(),
+  failed: z.number().int(),
+  /** Inconclusive or aborted. */
+  unproven: z.number().int(),
+  /** Without a failure in n runs that proved something: 3/n, with 95 % confidence. Missing up to three of them. */
+  failureRateAtMost: z.number().optional(),
+});
+
 /** The whole `report.json`. */
 export const reportSchema = z.object({
   schema: z.literal('cnpg-chaos/report'),
@@ -223,6 +256,8 @@ export const reportSchema = z.object({
   /** Experiments by verdict; `asExpected` are controls that came out red on purpose, and count nowhere else. */
   totals: z.record(z.enum([...verdictSchema.options, 'asExpected']), z.number().int()),
   experiments: z.array(experimentReportSchema),
+  /** Experiments that ran more than once. */
+  repeats: z.array(repeatSchema).optional(),
 });
 
 export type ReportVerdict = z.infer<typeof verdictSchema>;
@@ -233,9 +268,11 @@ export type FaultReport = z.infer<typeof faultReportSchema>;
 export type Finding = z.infer<typeof findingSchema>;
 export type AcceptedLoss = z.infer<typeof acceptedLossSchema>;
 export type WriteCounts = z.infer<typeof writeCountsSchema>;
+export type CheckReport = z.infer<typeof checkSchema>;
 export type LedgerReport = z.infer<typeof ledgerReportSchema>;
 export type Metrics = z.infer<typeof metricsSchema>;
 export type ExperimentReport = z.infer<typeof experimentReportSchema>;
+export type RepeatReport = z.infer<typeof repeatSchema>;
 export type RunReport = z.infer<typeof runReportSchema>;
 export type Report = z.infer<typeof reportSchema>;
 

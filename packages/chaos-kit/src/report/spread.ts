@@ -1,3 +1,5 @@
+import { outcomesOf, repeatsOf } from './outcomes.ts';
+import type { Outcomes } from './outcomes.ts';
 import type { ExperimentReport, Metrics } from './schema.ts';
 
 /** A number over several runs of the same experiment. */
@@ -9,29 +11,31 @@ export interface Spread {
   max: number;
 }
 
-/** Runs of one experiment, told apart by name, profile and engine, that measured something more than once. */
+/** Runs of one experiment, told apart by name, profile and engine, when there was more than one. */
 export interface ExperimentSpread {
   name: string;
   engine: string;
+  outcomes: Outcomes;
+  /** Of what was measured more than once. */
   spreads: Spread[];
 }
 
 const metrics = ['recoveryMs', 'writeGapMs', 'convergedMs'] as const;
 
 /**
- * Minimum, median and maximum of what repeated experiments measured. One run says little about a time that depends on
- * where in a lease's life the fault struck; the maximum is the tail that must not be hidden.
+ * How repeated experiments ended, and minimum, median and maximum of what they measured. One run says little about a time that
+ * depends on where in a lease's life the fault struck; the maximum is the tail that must not be hidden.
  */
 export function spreadOf(experiments: readonly ExperimentReport[]): ExperimentSpread[] {
-  const groups = Map.groupBy(experiments, ({ file, name, profile, engine }) =>
-    [file, name, profile, engine].join('\0'),
-  );
-  return [...groups.values()].flatMap((group) => {
-    const [first] = group;
-    if (first === undefined) return [];
+  return repeatsOf(experiments).map((group) => {
+    const [{ name, engine }] = group;
     const runs = group.flatMap((experiment) => experiment.runs);
-    const spreads = metrics.flatMap((metric) => spread(metric, runs) ?? []);
-    return spreads.length > 0 ? [{ name: first.name, engine: first.engine, spreads }] : [];
+    return {
+      name,
+      engine,
+      outcomes: outcomesOf(group),
+      spreads: metrics.flatMap((metric) => spread(metric, runs) ?? []),
+    };
   });
 }
 

@@ -1,5 +1,6 @@
 import { isAsExpected } from './build-report.ts';
 import { formatCount, formatMs } from './format.ts';
+import { describeOutcomes, outcomesOf, repeatsOf } from './outcomes.ts';
 import type { ExperimentReport, Metrics, Report } from './schema.ts';
 
 const head = [
@@ -37,6 +38,10 @@ export function renderStepSummary(report: Report): string {
     `| ${head.join(' | ')} |`,
     `|${' --- |'.repeat(head.length)}`,
     ...rows.map((row) => `| ${row.join(' | ')} |`),
+    '',
+    ...repeatsOf(report.experiments).flatMap((group) => [
+      `- ${escapeCell(group[0].name)} (${group[0].engine}): ${describeOutcomes(outcomesOf(group))}`,
+    ]),
     '',
   ].join('\n');
 }

@@ -1,9 +1,10 @@
 import { styleText } from 'node:util';
 import { isAsExpected } from './build-report.ts';
 import { formatCount, formatMs, plural } from './format.ts';
+import { describeOutcomes } from './outcomes.ts';
 import { spreadOf } from './spread.ts';
 import type { Spread } from './spread.ts';
-import type { ExperimentReport, Metrics, PhaseSpan, Report, ReportVerdict } from './schema.ts';
+import type { CheckReport, ExperimentReport, Metrics, PhaseSpan, Report, ReportVerdict } from './schema.ts';
 
 /** How the summary is drawn. */
 export interface SummaryOptions {
@@ -34,8 +35,9 @@ export function renderSummary(report: Report, options: SummaryOptions = {}): str
   const paint = painter(options);
   const lines: string[] = ['', paint('bold', ' Chaos experiments')];
   for (const experiment of report.experiments) lines.push('', ...renderExperiment(experiment, paint));
-  for (const { name, engine, spreads } of spreadOf(report.experiments)) {
-    lines.push('', ` ${paint('bold', name)} (${engine}), min · median · max`, ...spreads.map(renderSpread));
+  for (const { name, engine, outcomes, spreads } of spreadOf(report.experiments)) {
+    lines.push('', ` ${paint('bold', name)} (${engine})`, `   ${describeOutcomes(outcomes)}`);
+    if (spreads.length > 0) lines.push('   min · median · max', ...spreads.map(renderSpread));
   }
   lines.push('', ` ${renderTotals(report, paint)}`);
   if (report.run.interrupted) lines.push(` ${paint('magenta', 'interrupted before the end')}`);
@@ -69,6 +71,7 @@ function renderExperiment(experiment: ExperimentReport, paint: Paint): string[] 
       lines.push(`           ${formatCount(count)} × ${reason.split('\n')[0] ?? ''}`);
     }
   }
+  lines.push(...renderChecks(experiment, paint));
   for (const run of experiment.runs) lines.push(`   service ${numbers(run)}`);
   if (experiment.phases.length > 0) lines.push(`   phases  ${renderPhases(experiment.phases)}`);
   for (const finding of experiment.findings) {
@@ -83,6 +86,36 @@ function renderExperiment(experiment: ExperimentReport, paint: Paint): string[] 
     lines.push(`   known defect ${experiment.knownDefect.issue}: ${experiment.knownDefect.reason}`);
   return lines;
 }
+
+/** Who was asked and who has something to say; and, when not all is well, how to ask again. */
+function renderChecks({ ledger, verdict }: ExperimentReport, paint: Paint): string[] {
+  const { checks = [], history } = ledger ?? {};
+  const lines: string[] = [];
+  if (checks.length > 0) {
+    const named = (wanted: CheckReport['verdict']): string =>
+      checks
+        .filter((check) => check.verdict === wanted)
+        .map(({ checker, count }) => (count > 0 ? `${checker} ${formatCount(count)}` : checker))
+        .join(', ');
+    const parts = [
+      `${checks.filter((check) => check.verdict === 'pass').length} of ${checks.length} pass`,
+      ...(['fail', 'inconclusive', 'unknown'] as const).flatMap((wanted) => {
+        const names = named(wanted);
+        return names === '' ? [] : [wanted === 'fail' ? paint('red', `fail: ${names}`) : `${wanted}: ${names}`];
+      }),
+    ];
+    lines.push(`   checks  ${parts.join('; ')}`);
+  }
+  // Most of it is of interest only when something is wrong.
+  if (verdict !== 'pass') {
+    const notes = ledger?.notes.slice(0, MAX_NOTES) ?? [];
+    lines.push(...notes.map((note) => `           note: ${note.split('\n')[0] ?? ''}`));
+  }
+  if (history !== undefined) lines.push(`   history ${history} · npx chaos-kit verify ${history}`);
+  return lines;
+}
+
+const MAX_NOTES = 5;
 
 function painter(options: SummaryOptions): Paint {
   return (style, text) => (options.color ? styleText(style, text, { validateStream: false }) : text);

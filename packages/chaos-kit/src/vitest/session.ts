@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatDuration, waitFor } from '@cnpg-chaos/cnpg-utils';
 import type { ChaosConfig } from '../config/chaos-config.ts';
@@ -246,7 +246,7 @@ export class Session {
       for (const finding of findingsOfTest(test, experiment.result().findings)) experiment.addFinding(finding);
       experiment.timeline.close();
       const result = experiment.result();
-      const report = toExperimentReport(result, this.#start, this.#accepted);
+      const report = toExperimentReport(result, this.#start, this.#accepted, this.#history());
       this.#log.write({ type: 'finished', experiment: report });
       const verdictError = VerdictError.of(report, test);
       if (verdictError) problems.push(verdictError);
@@ -285,6 +285,12 @@ export class Session {
     const health = await this.#options.cluster.health(AbortSignal.timeout(10_000)).catch(String);
     const state = typeof health === 'string' ? health : health.healthy ? 'healthy' : health.problems.join('; ');
     experiment.timeline.record(`${formatDuration(afterStop)} after everything was healed the cluster is: ${state}`);
+  }
+
+  /** Where the history of the ledger is, as a person would type it. */
+  #history(): string | undefined {
+    const dir = this.#ledger?.historyDir;
+    return dir === undefined ? undefined : relative(process.cwd(), dir);
   }
 
   async #verify(experiment: Experiment): Promise<LedgerVerification | undefined> {

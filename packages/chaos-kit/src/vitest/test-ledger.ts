@@ -4,6 +4,7 @@ import type { Ledger } from '../ledger/index.ts';
 export type TestLedger = Pick<
   Ledger,
   | 'options'
+  | 'historyDir'
   | 'progress'
   | 'waitForAcks'
   | 'waitForRecovery'

@@ -15,6 +15,7 @@ export function toExperimentReport(
   result: ExperimentResult,
   start: ExperimentStart,
   accepted: LossBound | undefined,
+  history?: string,
 ): ExperimentReport {
   const { startMs } = result;
   return {
@@ -36,7 +37,7 @@ export function toExperimentReport(
     timeline: result.timeline.map((event) => timelineEntry(event, startMs)),
     ...(result.expected === undefined ? {} : { expected: { ...result.expected } }),
     ...(result.knownDefect === undefined ? {} : { knownDefect: { ...result.knownDefect } }),
-    ...(result.ledger === undefined ? {} : { ledger: ledgerReport(result.ledger, startMs) }),
+    ...(result.ledger === undefined ? {} : { ledger: ledgerReport(result.ledger, startMs, history) }),
     ...(accepted === undefined ? {} : { acceptedLoss: { ...accepted } }),
   };
 }
@@ -85,7 +86,7 @@ function metrics(run: RunRecord): Metrics {
   };
 }
 
-function ledgerReport(verification: LedgerVerification, startMs: number): LedgerReport {
+function ledgerReport(verification: LedgerVerification, startMs: number, history: string | undefined): LedgerReport {
   const { verdict, integrity, reasons, counts, lost, zeroLossClaim, durability, timelines, notes } = verification;
   return {
     verdict,
@@ -103,5 +104,7 @@ function ledgerReport(verification: LedgerVerification, startMs: number): Ledger
     failures: verification.failures.slice(0, 10).map(({ reason, count }) => ({ reason, count })),
     timelines: [...timelines],
     notes: [...notes],
+    checks: verification.checks.map((check) => ({ ...check, sentences: [...check.sentences] })),
+    ...(history === undefined ? {} : { history }),
   };
 }
