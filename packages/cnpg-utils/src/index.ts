@@ -192,7 +192,7 @@ export {
 } from './cnpg/postmaster.ts';
 export { connectPrimary, type ConnectPrimaryOptions, type PrimaryConnection } from './cnpg/primary-connection.ts';
 export { controlData, parseControlData, type ControlData } from './cnpg/control-data.ts';
-export { PsqlError, psqlRows, type PsqlOptions } from './cnpg/psql.ts';
+export { psqlCommand, PsqlError, psqlRows, type PsqlOptions } from './cnpg/psql.ts';
 export { failoverQuorum, quorumAllowsFailover, type FailoverQuorum, type QuorumVerdict } from './cnpg/quorum.ts';
 export { isReplicaCluster, setReplicaMode, waitForDemotionToken, type ReplicaMode } from './cnpg/replica-mode.ts';
 export {

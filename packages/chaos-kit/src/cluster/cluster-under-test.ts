@@ -8,6 +8,7 @@ import {
   type Instance,
   type KubeClient,
   listInstances,
+  psqlCommand,
   psqlRows,
   serviceClusterIp,
   names,
@@ -17,7 +18,7 @@ import {
 import { ClusterHistory } from '../experiment/cluster-history.ts';
 import type { ClusterSample } from '../experiment/cluster-sample.ts';
 import type { ExperimentSubject } from '../experiment/subject.ts';
-import type { FinalReader, LedgerTarget } from '../ledger/index.ts';
+import type { DatabaseAdmin, FinalReader, LedgerTarget } from '../ledger/index.ts';
 import { beginPostMortem, type PostMortem } from '../observers/index.ts';
 import type { Guard } from '../safety/guard.ts';
 import type { RunLock } from '../safety/run-lock.ts';
@@ -46,6 +47,8 @@ export interface WaitOptions {
 }
 
 const postgresPort = 5432;
+/** Looking at every page of a large table takes its time. */
+const examinationMs = 60_000;
 const failoverMs = 120_000;
 const healthyMs = 300_000;
 
@@ -184,7 +187,11 @@ export class ClusterUnderTest implements ExperimentSubject, AsyncDisposable {
     return {
       instances: async (signal) => {
         const instances = await this.instances(signal);
-        return instances.map(({ name, pod }) => ({ name, admin: (sql, limit) => this.#admin(pod.name, sql, limit) }));
+        return instances.map(({ name, pod }) => ({
+          name,
+          admin: (sql, limit) => this.#admin(pod.name, sql, limit),
+          database: this.#database(pod.name),
+        }));
       },
     };
   }
@@ -210,6 +217,16 @@ export class ClusterUnderTest implements ExperimentSubject, AsyncDisposable {
 
   #admin(pod: string, sql: string, signal: AbortSignal): Promise<Record<string, unknown>[]> {
     return psqlRows(this.kube, { namespace: this.namespace, name: pod }, sql, { signal });
+  }
+
+  #database(pod: string): DatabaseAdmin {
+    const ref = { namespace: this.namespace, name: pod };
+    const { database } = this.#options.credentials;
+    const options = { database, sqlStates: true, timeoutMs: examinationMs };
+    return {
+      query: (sql, signal) => psqlRows(this.kube, ref, sql, { ...options, signal }),
+      command: (sql, signal) => psqlCommand(this.kube, ref, sql, { ...options, signal }),
+    };
   }
 
   /** A Service keeps its cluster IP for life. */

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { corruptionOf } from '../observers/examination.ts';
 import { CopyOut } from './copy-out.ts';
 import { LedgerError, errorReason } from './errors.ts';
 import { adminOf, assertRightServer, endSessions, quiesce } from './final-guard.ts';
@@ -53,6 +54,8 @@ export async function readFinal(context: FinalReadContext): Promise<FinalRead> {
       return await attempt(context, deadlineMs, signal);
     } catch (error) {
       context.signal.throwIfAborted();
+      // no patience mends a damaged page
+      if (corruptionOf(error) !== undefined) throw error;
       // an attempt that only ran out of time says less than the one before
       if (reason === undefined || !timeout.aborted) reason = error;
       if (performance.now() + RETRY_MS >= deadlineMs) {

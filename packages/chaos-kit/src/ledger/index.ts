@@ -1,5 +1,13 @@
 export { columnText } from './target.ts';
-export type { Address, AdminQuery, FinalInstance, FinalReader, LedgerTarget } from './target.ts';
+export type {
+  Address,
+  AdminQuery,
+  DatabaseAdmin,
+  FinalInstance,
+  FinalReader,
+  InstanceAddress,
+  LedgerTarget,
+} from './target.ts';
 export { durabilityObjection } from './durability.ts';
 export type {
   DurabilityInForce,

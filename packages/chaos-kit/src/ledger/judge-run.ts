@@ -45,7 +45,7 @@ export interface LedgerVerification {
 }
 
 /** What others than the writers saw, and on which clock. */
-export type Seen = Omit<RunEvidence, 'record'>;
+export type Seen = Omit<RunEvidence, 'record' | 'unread'>;
 
 /** Judges a run by what the final read found and what observers saw. Needs nothing but its arguments, so that a stored run can be judged again. */
 export function judgeRun(
@@ -85,7 +85,7 @@ export function judgeUnread(
   startMs = performance.now(),
 ): LedgerVerification {
   const facts = factsOf(record);
-  const checks = runCheckers(CHECKERS, { record, ...seen });
+  const checks = runCheckers(CHECKERS, { record, unread: reason, ...seen });
   return {
     ...facts,
     ...judge(record.acknowledged, facts.zeroLossClaim, [reason, ...record.doubts], checks),

@@ -42,6 +42,15 @@ export interface LedgerTarget {
 export interface FinalInstance {
   readonly name: string;
   readonly admin: AdminQuery;
+  /** A superuser in the database of the ledger, to look at the structure of its table and index. Errors begin with, or carry as `code`, the SQLSTATE. */
+  readonly database?: DatabaseAdmin;
+}
+
+/** A superuser in one database of one instance. */
+export interface DatabaseAdmin {
+  readonly query: AdminQuery;
+  /** Runs one statement that yields no rows, such as one that creates an extension. */
+  command(sql: string, signal: AbortSignal): Promise<void>;
 }
 
 /** What the final read needs besides the target: a way into every instance, to end sessions that could still commit. */

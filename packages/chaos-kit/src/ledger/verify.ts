@@ -1,19 +1,32 @@
-import { readObservations } from '../observers/observation-file.ts';
+import { examine } from '../observers/examination.ts';
+import { ObservationWriter, readObservations } from '../observers/observation-file.ts';
 import { errorReason } from './errors.ts';
 import { readFinal } from './final-read.ts';
-import type { FinalReadContext } from './final-read.ts';
+import type { FinalRead, FinalReadContext } from './final-read.ts';
 import { judgeRun, judgeUnread } from './judge-run.ts';
 import type { LedgerVerification, Seen } from './judge-run.ts';
 
-/** Reads the table and judges the run. Does not reject for what the cluster does: a read that fails makes the run inconclusive. */
+/** Reads the table, looks at what each instance holds, and judges the run. Does not reject for what the cluster does: a read that fails makes the run inconclusive. */
 export async function verifyRun(context: FinalReadContext): Promise<LedgerVerification> {
   const startMs = performance.now();
+  let read: FinalRead | undefined;
+  let reason = '';
   try {
-    const read = await readFinal(context);
-    return judgeRun(context.record, read, seenBy(context), startMs);
+    read = await readFinal(context);
   } catch (error) {
-    return judgeUnread(context.record, errorReason(error), seenBy(context), startMs);
+    reason = errorReason(error);
   }
+  await examineInstances(context);
+  const seen = seenBy(context);
+  if (read === undefined) return judgeUnread(context.record, reason, seen, startMs);
+  return judgeRun(context.record, read, seen, startMs);
+}
+
+/** Only where the target knows its instances. */
+async function examineInstances({ target, final, options, historyDir, signal }: FinalReadContext): Promise<void> {
+  if (historyDir === undefined || target.instances === undefined) return;
+  using sink = new ObservationWriter(historyDir);
+  await examine({ target, final, table: options.table, applicationName: options.applicationName, sink, signal });
 }
 
 /** What observers saw; a file of theirs that cannot be read is a doubt, no more. */

@@ -7,6 +7,7 @@ import type {
   BeginObservation,
   BlindObservation,
   ClusterObservation,
+  ExaminationObservation,
   FaultObservation,
   InstancesObservation,
   Observation,
@@ -30,6 +31,7 @@ export interface Observations {
   readonly instances: readonly InstancesObservation[];
   readonly cluster: readonly ClusterObservation[];
   readonly faults: readonly FaultObservation[];
+  readonly examinations: readonly ExaminationObservation[];
   /** Bytes at the end that are no whole line. */
   readonly cutBytes: number;
 }
@@ -130,6 +132,7 @@ function sorted(all: readonly Observation[]): Omit<Observations, 'cutBytes'> {
     instances: [] as InstancesObservation[],
     cluster: [] as ClusterObservation[],
     faults: [] as FaultObservation[],
+    examinations: [] as ExaminationObservation[],
   };
   let first: BeginObservation | undefined;
   let by = 0;
@@ -153,6 +156,9 @@ function sorted(all: readonly Observation[]): Omit<Observations, 'cutBytes'> {
         break;
       case 'cluster':
         found.cluster.push({ ...it, atMs: it.atMs + by });
+        break;
+      case 'examination':
+        found.examinations.push({ ...it, atMs: it.atMs + by });
         break;
       case 'fault': {
         const { effectAtMs } = it;

@@ -53,6 +53,8 @@ const probe = z.object({
   lsn: z.number(),
   synchronousCommit: z.string(),
   synchronousStandbyNames: z.string(),
+  /** Pages with a wrong check sum since the statistics of the server began; missing when it keeps no check sums. */
+  checksumFailures: z.number().int().optional(),
 });
 
 const blind = z.object({
@@ -90,7 +92,31 @@ const fault = z.object({
   effectAtMs: z.number().optional(),
 });
 
-const line = z.discriminatedUnion('kind', [begin, read, probe, blind, instances, change, fault]);
+/** `[writer, rows, lowest, highest, sum of hashes]` of the rows of one writer. */
+const digest = z.array(z.tuple([z.number().int(), z.number().int(), z.number().int(), z.number().int(), z.string()]));
+const problem = z.object({ problem: z.string() });
+
+const examination = z.object({
+  kind: z.literal('examination'),
+  atMs: z.number(),
+  /** WAL position of the primary up to which every instance has to be compared, in bytes; missing when there was no primary. */
+  position: z.number().optional(),
+  instances: z.array(
+    z.object({
+      name: z.string(),
+      recovering: z.boolean().optional(),
+      /** The rows as a sequential scan and as a scan by the index find them, up to at least `lsn`. */
+      comparison: z.union([
+        problem,
+        z.object({ lsn: z.number(), sequential: digest, index: z.union([problem, digest]) }),
+      ]),
+      /** What amcheck says of how many objects. */
+      amcheck: z.union([problem, z.object({ objects: z.number().int(), complaints: z.array(z.string()) })]),
+    }),
+  ),
+});
+
+const line = z.discriminatedUnion('kind', [begin, read, probe, blind, instances, change, fault, examination]);
 
 /** First line of the file. */
 export type BeginObservation = Readonly<z.infer<typeof begin>>;
@@ -107,6 +133,11 @@ export type ClusterObservation = Readonly<z.infer<typeof change>>;
 /** Something that was broken on purpose. */
 export type FaultObservation = Readonly<z.infer<typeof fault>>;
 
+/** What every instance holds after the run, and whether its structures are sound. */
+export type ExaminationObservation = Readonly<z.infer<typeof examination>>;
+/** The rows of each writer in a few numbers. */
+export type Digest = z.infer<typeof digest>;
+
 /** One line of `observations.jsonl`. Times ending in `Ms` are `performance.now()` of the process that observed, in ms. */
 export type Observation =
   | BeginObservation
@@ -115,7 +146,8 @@ export type Observation =
   | BlindObservation
   | InstancesObservation
   | ClusterObservation
-  | FaultObservation;
+  | FaultObservation
+  | ExaminationObservation;
 
 /** Reads one line. Returns what is wrong with it when it is no observation. */
 export function parseObservation(text: string): Observation | { readonly wrong: string } {

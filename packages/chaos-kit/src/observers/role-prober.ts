@@ -9,7 +9,8 @@ const PROBE_SQL = `select pg_is_in_recovery(), current_setting('transaction_read
   case when pg_is_in_recovery() then (select received_tli from pg_stat_wal_receiver) else ${TIMELINE_SQL} end,
   case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end,
   coalesce(host(inet_server_addr()) || ':' || inet_server_port(), 'local'), pg_postmaster_start_time()::text,
-  current_setting('synchronous_commit'), current_setting('synchronous_standby_names')`;
+  current_setting('synchronous_commit'), current_setting('synchronous_standby_names'),
+  (select sum(checksum_failures)::int from pg_stat_database)`;
 
 /** After this time off the list an instance is not probed any more, in ms: its address may be another's by then. */
 const UNLISTED_MS = 60_000;
@@ -99,7 +100,17 @@ export class RoleProber {
     const startMs = performance.now();
     const [row] = await session.query(PROBE_SQL);
     if (row === undefined) throw new LedgerError('LEDGER_OBSERVER', 'a probe brought no row');
-    const [recovering, readOnly, timeline, lsn, server, postmaster, synchronousCommit, synchronousStandbyNames] = row;
+    const [
+      recovering,
+      readOnly,
+      timeline,
+      lsn,
+      server,
+      postmaster,
+      synchronousCommit,
+      synchronousStandbyNames,
+      failures,
+    ] = row;
     this.#context.sink.write({
       kind: 'probe',
       instance,
@@ -114,6 +125,7 @@ export class RoleProber {
       lsn: parsePosition(String(lsn)) ?? 0,
       synchronousCommit: String(synchronousCommit),
       synchronousStandbyNames: String(synchronousStandbyNames),
+      ...(failures === null ? {} : { checksumFailures: Number(failures) }),
     });
   }
 }

@@ -26,7 +26,7 @@ log_line_prefix = '%m [%p] %a '
 /** Creates the data directory that every primary is a copy of, with the role and the database that the ledger uses. */
 export const initTemplateScript = `
 export LC_ALL=C.UTF-8
-initdb -D ${TEMPLATE} -U postgres -A trust --locale=C.UTF-8 --no-sync >/dev/null
+initdb -D ${TEMPLATE} -U postgres -A trust --locale=C.UTF-8 --no-sync --data-checksums >/dev/null
 cat >> ${TEMPLATE}/postgresql.conf <<'X'
 ${CONF}
 X

@@ -53,7 +53,8 @@ export class PostgresInstance {
 
   /** What the final read uses of an instance. */
   get final(): FinalInstance {
-    return { name: this.name, admin: (sql) => this.sql(sql) };
+    const command = async (sql: string): Promise<void> => void (await this.sql(sql));
+    return { name: this.name, admin: (sql) => this.sql(sql), database: { query: (sql) => this.sql(sql), command } };
   }
 
   async createPrimary(): Promise<void> {
@@ -100,6 +101,21 @@ export class PostgresInstance {
       const state = await run(this.host, `[ -e ${this.dir}/postmaster.pid ] && echo up || echo down`);
       return state.trim() === 'down' ? true : undefined;
     });
+  }
+
+  /** Stops it in order: everything is on disk. */
+  async stop(): Promise<void> {
+    await run(this.host, `pg_ctl -D ${this.dir} -m fast -w stop >/dev/null`);
+  }
+
+  /** Puts other bytes for some in a file of the data directory of a stopped server; with check sums that fit when asked to. */
+  async overwrite(file: string, from: string, to: string, options: { checksums: 'fit' | 'stay' }): Promise<void> {
+    const edit = `sed -i 's/${from}/${to}/' ${this.dir}/${file}`;
+    const fit = options.checksums === 'fit';
+    const [before, after] = fit
+      ? [`pg_checksums -D ${this.dir} --disable >/dev/null;`, `; pg_checksums -D ${this.dir} --enable >/dev/null`]
+      : ['', ''];
+    await run(this.host, `${before} ${edit} ${after}`);
   }
 
   /** SIGKILL to every process of the server at once, as when its container is killed. */

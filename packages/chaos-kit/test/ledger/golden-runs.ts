@@ -7,7 +7,13 @@ import { HistoryWriter } from '../../src/ledger/history/history-writer.ts';
 import { RowsWriter } from '../../src/ledger/history/rows-file.ts';
 import type { TimelineForks } from '../../src/ledger/history/rows-file.ts';
 import { ObservationWriter } from '../../src/observers/observation-file.ts';
-import type { Observation, ProbeObservation, ReadObservation } from '../../src/observers/observation.ts';
+import type {
+  Digest,
+  ExaminationObservation,
+  Observation,
+  ProbeObservation,
+  ReadObservation,
+} from '../../src/observers/observation.ts';
 import { resolveLedgerOptions } from '../../src/ledger/options.ts';
 import { RunRecord } from '../../src/ledger/run-record.ts';
 import type { SessionFacts } from '../../src/ledger/session.ts';
@@ -145,6 +151,33 @@ function probe(instance: string, write: number, more: Partial<ProbeObservation> 
     synchronousCommit: 'on',
     synchronousStandbyNames: 'ANY 1 ("s1","s2")',
     ...more,
+  };
+}
+
+/** What every instance holds at the end. One may differ by a row, or have an index that amcheck complains of. */
+function examination(
+  names: readonly string[],
+  odd: { readonly differs?: string; readonly complains?: string } = {},
+): ExaminationObservation {
+  const same: Digest = [0, 1, 2].map((writer) => [writer, WRITES, 0, WRITES - 1, String(writer * 1000)]);
+  const more: Digest = [...same.slice(0, 2), [2, WRITES + 1, 0, WRITES, '2001']];
+  return {
+    kind: 'examination',
+    atMs: at(90),
+    position: LSN.first + all * LSN.step,
+    instances: names.map((name) => ({
+      name,
+      recovering: name !== 'p',
+      comparison: {
+        lsn: LSN.first + all * LSN.step,
+        sequential: name === odd.differs ? more : same,
+        index: same,
+      },
+      amcheck: {
+        objects: 2,
+        complaints: name === odd.complains ? ['XX002 heap tuple (0,3) lacks matching index tuple'] : [],
+      },
+    })),
   };
 }
 
@@ -406,6 +439,45 @@ export const goldenRuns: Readonly<Record<string, GoldenRun>> = {
     observed: [...quiet, probe('s1', 20, { timeline: 2, synchronousStandbyNames: '' })],
     expect: { verdict: 'fail', integrity: 'fail', counts: clean, checks: { 'two-primaries': ['fail', 1] } },
   },
+  examined: {
+    about: 'three instances that hold the same and are sound',
+    observed: [...quiet, examination(['p', 's1', 's2'])],
+    expect: {
+      verdict: 'pass',
+      integrity: 'pass',
+      counts: clean,
+      checks: { 'replica-compare': pass, amcheck: pass },
+    },
+  },
+  'replica-differs': {
+    about: 'a replica with another row, which its index does not know',
+    observed: [...quiet, examination(['p', 's1', 's2'], { differs: 's2' })],
+    expect: {
+      verdict: 'fail',
+      integrity: 'fail',
+      counts: clean,
+      checks: { 'replica-compare': ['fail', 2], amcheck: pass },
+    },
+  },
+  amcheck: {
+    about: 'an index that lacks a row of its table, as amcheck finds',
+    observed: [...quiet, examination(['p', 's1'], { complains: 's1' })],
+    expect: {
+      verdict: 'fail',
+      integrity: 'fail',
+      counts: clean,
+      checks: { amcheck: ['fail', 1], 'replica-compare': pass },
+    },
+  },
+  checksums: {
+    about: 'the primary finds a page with a wrong check sum',
+    observed: [
+      ...quiet.filter(({ kind }) => kind !== 'probe'),
+      probe('p', 10, { checksumFailures: 0 }),
+      probe('p', 38, { checksumFailures: 1 }),
+    ],
+    expect: { verdict: 'fail', integrity: 'fail', counts: clean, checks: { checksums: ['fail', 1] } },
+  },
   'read-only': {
     about: 'a session that stays with a standby: refused for a while, which is measured and not red',
     fate: (_, seq) => (seq >= 4 && seq < 9 ? { outcome: 'fail', error: READ_ONLY } : {}),
@@ -444,6 +516,9 @@ export const quietChecks = {
   'stale-read': unknown,
   'time-travel': unknown,
   'read-only': pass,
+  'replica-compare': unknown,
+  amcheck: unknown,
+  checksums: unknown,
   power: pass,
 } as const;
 
@@ -465,6 +540,9 @@ export const quietUnread = {
   'stale-read': unknown,
   'time-travel': unknown,
   'read-only': pass,
+  'replica-compare': unknown,
+  amcheck: unknown,
+  checksums: unknown,
   power: pass,
 } as const;
 

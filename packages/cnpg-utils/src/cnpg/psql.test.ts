@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FakeApiServer } from '../../test/support/fake-api-server.ts';
 import { KubeClient } from '../kube/client.ts';
 import { ExecConnectionLostError } from '../kube/exec-errors.ts';
-import { PsqlError, psqlProblem, psqlRows } from './psql.ts';
+import { psqlCommand, PsqlError, psqlProblem, psqlRows } from './psql.ts';
 
 const pod = { namespace: 'team', name: 'db-1' };
 let server: FakeApiServer;
@@ -46,6 +46,18 @@ test('what psql says becomes the error', async () => {
   await expect(psqlRows(kube, pod, 'SELECT * FROM nope')).rejects.toThrow(
     'psql in pod team/db-1: ERROR: relation "nope" does not exist LINE 1: …',
   );
+});
+
+test('a command is passed on as it is, and the SQLSTATE is told when it is asked for', async () => {
+  answer([
+    [2, 'ERROR:  XX002: item order invariant violated\nLOCATION:  bt_target_page_check\n'],
+    [3, failure],
+  ]);
+  const asked = psqlCommand(kube, pod, 'CREATE EXTENSION amcheck', { database: 'app', sqlStates: true });
+  await expect(asked).rejects.toThrow('psql in pod team/db-1: XX002: item order invariant violated LOCATION');
+  const command = server.requests[0]?.query.getAll('command') ?? [];
+  expect(command.slice(-3)).toEqual(['app', '-c', 'CREATE EXTENSION amcheck']);
+  expect(command).toContain('VERBOSITY=verbose');
 });
 
 test('a lost connection stays a lost connection', async () => {

@@ -8,6 +8,8 @@ import { POSTGRES_CONTAINER } from './constants.ts';
 export interface PsqlOptions extends Omit<ExecOptions, 'stdin'> {
   /** @default 'postgres' */
   database?: string;
+  /** Put the SQLSTATE before the text of an error, as in `XX001: invalid page`. @default false */
+  sqlStates?: boolean;
 }
 
 /** A query failed inside an instance pod. */
@@ -30,33 +32,42 @@ export async function psqlRows<Row>(
   sql: string,
   options: PsqlOptions = {},
 ): Promise<Row[]> {
-  const { database = 'postgres', ...execOptions } = options;
-  const query = `SELECT coalesce(json_agg(q), '[]'::json) FROM (${sql}) AS q`;
-  const command = [
-    'psql',
-    '-X',
-    '-q',
-    '-A',
-    '-t',
-    '-v',
-    'ON_ERROR_STOP=1',
-    '-U',
-    'postgres',
-    '-d',
-    database,
-    '-c',
-    query,
-  ];
+  const stdout = await psql(kube, pod, `SELECT coalesce(json_agg(q), '[]'::json) FROM (${sql}) AS q`, options);
+  return JSON.parse(stdout) as Row[];
+}
+
+/**
+ * Runs one command as superuser inside an instance's pod, such as one that creates an extension. Yields no rows.
+ *
+ * @throws PsqlError when PostgreSQL refuses it or cannot be reached; ExecError and KubeError as `exec`
+ */
+export async function psqlCommand(
+  kube: KubeClient,
+  pod: NamespacedName,
+  sql: string,
+  options: PsqlOptions = {},
+): Promise<void> {
+  await psql(kube, pod, sql, options);
+}
+
+async function psql(kube: KubeClient, pod: NamespacedName, sql: string, options: PsqlOptions): Promise<string> {
+  const { database = 'postgres', sqlStates = false, ...execOptions } = options;
+  const verbosity = sqlStates ? ['-v', 'VERBOSITY=verbose'] : [];
+  const settings = ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', ...verbosity];
+  const command = ['psql', ...settings, '-U', 'postgres', '-d', database, '-c', sql];
   const target = { namespace: pod.namespace, pod: pod.name, container: POSTGRES_CONTAINER };
   try {
     const { stdout } = await execOk(kube, target, command, { timeoutMs: 10_000, ...execOptions });
-    return JSON.parse(stdout) as Row[];
+    return stdout;
   } catch (error) {
     if (!(error instanceof ExecFailedError)) throw error;
     const said = error.stderr
       .replaceAll(/\s+/g, ' ')
       .trim()
-      .replace(/^(?:psql: )?(?:error: )?(?:connection to server on socket "[^"]*" failed: )?/, '');
+      .replace(
+        /^(?:psql: )?(?:error: )?(?:connection to server on socket "[^"]*" failed: )?(?:ERROR: {1,2}(?=[0-9A-Z]{5}: ))?/,
+        '',
+      );
     throw new PsqlError(
       `psql in pod ${pod.namespace}/${pod.name}: ${said === '' ? `exit code ${error.exitCode}` : said}`,
       {

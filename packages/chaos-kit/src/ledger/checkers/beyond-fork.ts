@@ -1,7 +1,7 @@
 import { formatPosition } from '../lsn.ts';
 import type { TimelineFork } from '../history/rows-file.ts';
 import { amount, passed } from './checker.ts';
-import type { Checker, Findings } from './checker.ts';
+import type { ReadChecker, Findings } from './checker.ts';
 
 interface Beyond {
   readonly server: string;
@@ -17,7 +17,7 @@ interface Beyond {
  * was not followed by anybody any more. They are lost by another route than the final read, so the two check each other. The
  * position of a row is a little before that of its commit, so the count is a lower bound.
  */
-export const beyondFork: Checker = {
+export const beyondFork: ReadChecker = {
   name: 'beyond-fork',
   about: 'loss',
   needs: 'read',

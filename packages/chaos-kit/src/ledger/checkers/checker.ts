@@ -9,6 +9,8 @@ export interface RunEvidence {
   readonly record: RunRecord;
   /** Missing: no observers ran. */
   readonly observations?: Observations | undefined;
+  /** Why there is no final read. */
+  readonly unread?: string | undefined;
   /** How far times of writers and of observers may be apart, in ms. Default 0: they read one clock. */
   readonly clockUncertaintyMs?: number | undefined;
 }
@@ -38,10 +40,20 @@ interface CheckerFacts {
   readonly about: 'loss' | 'integrity';
 }
 
-/** One question to a finished run: `run` checkers do without a final read. */
-export type Checker =
-  | (CheckerFacts & { readonly needs: 'read'; check(evidence: Evidence): Findings })
-  | (CheckerFacts & { readonly needs: 'run'; check(evidence: RunEvidence): Findings });
+/** A question that only the final read answers. */
+export interface ReadChecker extends CheckerFacts {
+  readonly needs: 'read';
+  check(evidence: Evidence): Findings;
+}
+
+/** A question that does without a final read. */
+export interface RunChecker extends CheckerFacts {
+  readonly needs: 'run';
+  check(evidence: RunEvidence): Findings;
+}
+
+/** One question to a finished run. */
+export type Checker = ReadChecker | RunChecker;
 
 /** The findings of one checker, for reports. */
 export interface CheckResult extends Findings {

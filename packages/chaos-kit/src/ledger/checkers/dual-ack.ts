@@ -1,6 +1,6 @@
 import type { Origin } from '../run-record.ts';
 import { amount, passed } from './checker.ts';
-import type { Checker, Findings } from './checker.ts';
+import type { RunChecker, Findings } from './checker.ts';
 
 interface Overlap {
   readonly late: Origin;
@@ -14,7 +14,7 @@ interface Overlap {
  * was acknowledged on an older one; an acknowledgement that merely arrived later may have been delayed on its way. Two
  * addresses that take turns on one timeline may be one server with two addresses, so that is inconclusive.
  */
-export const dualAck: Checker = {
+export const dualAck: RunChecker = {
   name: 'dual-ack',
   about: 'integrity',
   needs: 'run',

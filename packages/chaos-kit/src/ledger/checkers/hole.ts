@@ -1,5 +1,5 @@
 import { amount, passed } from './checker.ts';
-import type { Checker } from './checker.ts';
+import type { ReadChecker } from './checker.ts';
 
 const MAX_SENTENCES = 10;
 
@@ -8,7 +8,7 @@ const MAX_SENTENCES = 10;
  * there. The first had been acknowledged before the second was sent, so it lies before it in the WAL, and whatever keeps
  * the second keeps the first: a failover loses suffixes, never the middle. Nor does it keep a part of one statement.
  */
-export const hole: Checker = {
+export const hole: ReadChecker = {
   name: 'hole',
   about: 'integrity',
   needs: 'read',

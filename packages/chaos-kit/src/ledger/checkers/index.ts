@@ -1,11 +1,14 @@
+import { amcheck } from './amcheck.ts';
 import { beyondFork } from './beyond-fork.ts';
 import type { Checker } from './checker.ts';
+import { checksums } from './checksums.ts';
 import { counted } from './counted.ts';
 import { dualAck } from './dual-ack.ts';
 import { hole } from './hole.ts';
 import { lost, lostWeak } from './lost.ts';
 import { power } from './power.ts';
 import { readOnly } from './read-only.ts';
+import { replicaCompare } from './replica-compare.ts';
 import { resurrected } from './resurrected.ts';
 import { staleRead } from './stale-read.ts';
 import { timeTravel } from './time-travel.ts';
@@ -26,5 +29,8 @@ export const CHECKERS: readonly Checker[] = [
   staleRead,
   timeTravel,
   readOnly,
+  replicaCompare,
+  amcheck,
+  checksums,
   power,
 ];

@@ -3,11 +3,11 @@ import { findLosses } from '../losses.ts';
 import type { LossByOrigin, LostWrite } from '../losses.ts';
 import { formatPosition } from '../lsn.ts';
 import { amount, passed } from './checker.ts';
-import type { Checker, Evidence } from './checker.ts';
+import type { ReadChecker, Evidence } from './checker.ts';
 import { Moments, someWrites } from './moments.ts';
 
 /** Acknowledged writes that the final read did not find: the claim that the ledger is about. */
-export const lost: Checker = {
+export const lost: ReadChecker = {
   name: 'lost',
   about: 'loss',
   needs: 'read',
@@ -21,7 +21,7 @@ export const lost: Checker = {
 };
 
 /** Writes acknowledged after their wait for a standby had been cancelled that the final read did not find. */
-export const lostWeak: Checker = {
+export const lostWeak: ReadChecker = {
   name: 'lost-weak',
   about: 'loss',
   needs: 'read',

@@ -18,6 +18,7 @@ const NOTHING_SEEN: Observations = {
   instances: [],
   cluster: [],
   faults: [],
+  examinations: [],
   cutBytes: 0,
 };
 

@@ -1,5 +1,5 @@
 import { passed } from './checker.ts';
-import type { Checker, RunEvidence } from './checker.ts';
+import type { RunChecker, RunEvidence } from './checker.ts';
 
 /** An acknowledgement must have come in this time before the first fault, in ms; the baseline makes sure of it. */
 const LIVELY_MS = 1000;
@@ -11,7 +11,7 @@ const UNDATED_EFFECT_MS = 1000;
  * purpose, writes must have been acknowledged just before, one must have been under way, and after a promotion the new
  * timeline must have acknowledged some.
  */
-export const power: Checker = {
+export const power: RunChecker = {
   name: 'power',
   about: 'integrity',
   needs: 'run',

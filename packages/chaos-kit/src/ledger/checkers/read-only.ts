@@ -1,6 +1,6 @@
 import type { Observations } from '../../observers/observation-file.ts';
 import { amount } from './checker.ts';
-import type { Checker } from './checker.ts';
+import type { RunChecker } from './checker.ts';
 import { Moments, seconds } from './moments.ts';
 import { writableTimes } from './two-primaries.ts';
 
@@ -8,7 +8,7 @@ import { writableTimes } from './two-primaries.ts';
  * How long clients were led to a server that is read-only (25006), and how long no instance accepted writes. Both belong to
  * every failover, so this is measured and never red: a spec says how much of it is too much.
  */
-export const readOnly: Checker = {
+export const readOnly: RunChecker = {
   name: 'read-only',
   about: 'integrity',
   needs: 'run',

@@ -1,10 +1,10 @@
 import { amount, passed } from './checker.ts';
-import type { Checker } from './checker.ts';
+import type { RunChecker } from './checker.ts';
 import { Moments, someWrites } from './moments.ts';
 import { replayReads } from './reads.ts';
 
 /** Rows that were known, were missing in a read of the newest timeline that began later, and are there again after it. */
-export const resurrected: Checker = {
+export const resurrected: RunChecker = {
   name: 'resurrected',
   about: 'integrity',
   needs: 'run',

@@ -1,5 +1,5 @@
 import { amount, passed } from './checker.ts';
-import type { Checker } from './checker.ts';
+import type { RunChecker } from './checker.ts';
 import { Moments, someWrites } from './moments.ts';
 import { replayReads } from './reads.ts';
 
@@ -8,7 +8,7 @@ import { replayReads } from './reads.ts';
  * opened before the newer timeline acknowledged may stay with the old primary as long as that one lives, so such reads are
  * only counted; a new connection must not be led there.
  */
-export const staleRead: Checker = {
+export const staleRead: RunChecker = {
   name: 'stale-read',
   about: 'integrity',
   needs: 'run',

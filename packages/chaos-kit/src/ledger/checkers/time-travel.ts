@@ -1,6 +1,6 @@
 import type { ReadObservation } from '../../observers/observation.ts';
 import { amount, passed } from './checker.ts';
-import type { Checker, Evidence, RunEvidence } from './checker.ts';
+import type { RunChecker, Evidence, RunEvidence } from './checker.ts';
 import { Moments, someWrites } from './moments.ts';
 import { eachAbsent, eachRow } from './reads.ts';
 import type { WriteId } from './reads.ts';
@@ -22,7 +22,7 @@ interface Life {
  * behind for a while, but what the primary still has must come back. Two replicas may be at different points, so sessions are
  * compared only when the same server answered.
  */
-export const timeTravel: Checker = {
+export const timeTravel: RunChecker = {
   name: 'time-travel',
   about: 'integrity',
   needs: 'run',

@@ -1,6 +1,6 @@
 import type { ProbeObservation } from '../../observers/observation.ts';
 import { amount, passed } from './checker.ts';
-import type { Checker } from './checker.ts';
+import type { RunChecker } from './checker.ts';
 import { Moments, seconds } from './moments.ts';
 
 /** A time in which an instance surely accepted writes: between two answers of one session, nothing can have demoted it. */
@@ -21,7 +21,7 @@ interface Overlap {
  * other one in between. When both have to wait for a standby, one of them cannot acknowledge; that a cut-off primary still
  * takes statements is then how synchronous replication works, and it is only told.
  */
-export const twoPrimaries: Checker = {
+export const twoPrimaries: RunChecker = {
   name: 'two-primaries',
   about: 'integrity',
   needs: 'run',

@@ -1,5 +1,5 @@
 import { amount, passed } from './checker.ts';
-import type { Checker } from './checker.ts';
+import type { ReadChecker } from './checker.ts';
 import { Moments, someWrites } from './moments.ts';
 import { eachRow, replayReads } from './reads.ts';
 import type { WriteId } from './reads.ts';
@@ -10,7 +10,7 @@ import { SeqBits } from './seq-bits.ts';
  * acknowledged, so no loss of an acknowledged write, but what a reader saw was taken back. A restart of a primary makes
  * commits visible that no standby has; when that primary then dies, they are gone.
  */
-export const vanished: Checker = {
+export const vanished: ReadChecker = {
   name: 'vanished',
   about: 'integrity',
   needs: 'read',
