@@ -1,7 +1,8 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { FakeApiServer } from '../../test/support/fake-api-server.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { eachWithServer } from '../../test/support/each-with-server.ts';
+import type { FakeApiServer } from '../../test/support/fake-api-server.ts';
 import { serveObjects } from '../../test/support/object-server.ts';
-import { KubeClient } from '../kube/client.ts';
+import type { KubeClient } from '../kube/client.ts';
 import {
   assertAllPodsHave,
   assertFollowPromotion,
@@ -46,9 +47,8 @@ function serve(pods: object[], instances = pods.length): void {
   serveObjects(server, { [CLUSTER]: cluster(instances), [PODS]: pods, [SLICES]: [] });
 }
 
-beforeEach(async () => {
-  server = await FakeApiServer.start();
-  kube = KubeClient.fromString(server.kubeconfig);
+eachWithServer((fresh) => ({ server, kube } = fresh));
+beforeEach(() => {
   says = {};
   server.execHandler = (socket, request) => {
     const send = (channel: number, text: string) => {
@@ -65,10 +65,6 @@ beforeEach(async () => {
     send(3, '{"status":"Success"}');
   };
   serve([pod('db-1', 'primary'), pod('db-2', 'replica')]);
-});
-afterEach(async () => {
-  await kube.close();
-  await server[Symbol.asyncDispose]();
 });
 
 const standby = (state = 'streaming') => ({

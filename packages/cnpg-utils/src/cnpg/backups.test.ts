@@ -1,21 +1,15 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FakeApiServer, reply } from '../../test/support/fake-api-server.ts';
+import { expect, test } from 'vitest';
+import { eachWithServer } from '../../test/support/each-with-server.ts';
+import { type FakeApiServer, reply } from '../../test/support/fake-api-server.ts';
 import { firstState } from '../../test/support/first-state.ts';
 import { serveObjects } from '../../test/support/object-server.ts';
-import { KubeClient } from '../kube/client.ts';
+import type { KubeClient } from '../kube/client.ts';
 import { BackupFailedError, createBackup, listBackups, waitForBackup } from './backups.ts';
 import { createPooler, pausePooler, waitForPooler } from './poolers.ts';
 
 let server: FakeApiServer;
 let kube: KubeClient;
-beforeEach(async () => {
-  server = await FakeApiServer.start();
-  kube = KubeClient.fromString(server.kubeconfig);
-});
-afterEach(async () => {
-  await kube.close();
-  await server[Symbol.asyncDispose]();
-});
+eachWithServer((fresh) => ({ server, kube } = fresh));
 
 const ref = { namespace: 'team', name: 'b1' };
 const BASE = '/apis/postgresql.cnpg.io/v1/namespaces/team';

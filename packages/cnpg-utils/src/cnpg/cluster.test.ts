@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { FakeApiServer, reply, status } from '../../test/support/fake-api-server.ts';
+import { describe, expect, test } from 'vitest';
+import { eachWithServer } from '../../test/support/each-with-server.ts';
+import { type FakeApiServer, reply, status } from '../../test/support/fake-api-server.ts';
 import { firstState } from '../../test/support/first-state.ts';
 import { serveObjects } from '../../test/support/object-server.ts';
-import { KubeClient } from '../kube/client.ts';
+import type { KubeClient } from '../kube/client.ts';
 import { CnpgNotInstalledError, NotFoundError } from '../kube/errors.ts';
 import {
   ClusterNotFoundError,
@@ -26,14 +27,7 @@ const PODS = '/api/v1/namespaces/team/pods';
 
 let server: FakeApiServer;
 let kube: KubeClient;
-beforeEach(async () => {
-  server = await FakeApiServer.start();
-  kube = KubeClient.fromString(server.kubeconfig);
-});
-afterEach(async () => {
-  await kube.close();
-  await server[Symbol.asyncDispose]();
-});
+eachWithServer((fresh) => ({ server, kube } = fresh));
 
 function cluster(status: Cluster['status'] = {}): Cluster {
   return {

@@ -1,19 +1,13 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FakeApiServer } from '../../test/support/fake-api-server.ts';
-import { KubeClient } from '../kube/client.ts';
+import { expect, test } from 'vitest';
+import { eachWithServer } from '../../test/support/each-with-server.ts';
+import type { FakeApiServer } from '../../test/support/fake-api-server.ts';
+import type { KubeClient } from '../kube/client.ts';
 import { controlData } from './control-data.ts';
 import { PsqlError } from './psql.ts';
 
 let server: FakeApiServer;
 let kube: KubeClient;
-beforeEach(async () => {
-  server = await FakeApiServer.start();
-  kube = KubeClient.fromString(server.kubeconfig);
-});
-afterEach(async () => {
-  await kube.close();
-  await server[Symbol.asyncDispose]();
-});
+eachWithServer((fresh) => ({ server, kube } = fresh));
 
 function answer(text: string): void {
   server.execHandler = (socket) => {

@@ -1,20 +1,14 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FakeApiServer } from '../../test/support/fake-api-server.ts';
+import { expect, test } from 'vitest';
+import { eachWithServer } from '../../test/support/each-with-server.ts';
+import type { FakeApiServer } from '../../test/support/fake-api-server.ts';
 import { serveObjects } from '../../test/support/object-server.ts';
-import { KubeClient } from '../kube/client.ts';
+import type { KubeClient } from '../kube/client.ts';
 import { dumpCluster, formatDump } from './dump.ts';
 
 const ref = { namespace: 'team', name: 'db' };
 let server: FakeApiServer;
 let kube: KubeClient;
-beforeEach(async () => {
-  server = await FakeApiServer.start();
-  kube = KubeClient.fromString(server.kubeconfig);
-});
-afterEach(async () => {
-  await kube.close();
-  await server[Symbol.asyncDispose]();
-});
+eachWithServer((fresh) => ({ server, kube } = fresh));
 
 const meta = (name: string, labels: Record<string, string> = {}) => ({ name, namespace: 'team', uid: name, labels });
 

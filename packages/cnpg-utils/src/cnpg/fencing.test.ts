@@ -1,7 +1,8 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FakeApiServer } from '../../test/support/fake-api-server.ts';
+import { expect, test } from 'vitest';
+import { eachWithServer } from '../../test/support/each-with-server.ts';
+import type { FakeApiServer } from '../../test/support/fake-api-server.ts';
 import { storeObject } from '../../test/support/stored-object.ts';
-import { KubeClient } from '../kube/client.ts';
+import type { KubeClient } from '../kube/client.ts';
 import { NotFoundError } from '../kube/errors.ts';
 import { annotations } from './constants.ts';
 import { fence, FencingError, isFenced, listFenced, unfence } from './fencing.ts';
@@ -11,14 +12,7 @@ const CLUSTER = '/apis/postgresql.cnpg.io/v1/namespaces/team/clusters/db';
 
 let server: FakeApiServer;
 let kube: KubeClient;
-beforeEach(async () => {
-  server = await FakeApiServer.start();
-  kube = KubeClient.fromString(server.kubeconfig);
-});
-afterEach(async () => {
-  await kube.close();
-  await server[Symbol.asyncDispose]();
-});
+eachWithServer((fresh) => ({ server, kube } = fresh));
 
 function stored(fenced?: string) {
   const set = fenced === undefined ? {} : { [annotations.fencedInstances]: fenced };

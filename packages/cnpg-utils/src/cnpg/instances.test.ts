@@ -1,8 +1,9 @@
 import type { V1Pod } from '@kubernetes/client-node';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FakeApiServer } from '../../test/support/fake-api-server.ts';
+import { expect, test } from 'vitest';
+import { eachWithServer } from '../../test/support/each-with-server.ts';
+import type { FakeApiServer } from '../../test/support/fake-api-server.ts';
 import { serveObjects } from '../../test/support/object-server.ts';
-import { KubeClient } from '../kube/client.ts';
+import type { KubeClient } from '../kube/client.ts';
 import {
   labelledPrimary,
   listReplicas,
@@ -14,14 +15,7 @@ import {
 const ref = { namespace: 'team', name: 'db' };
 let server: FakeApiServer;
 let kube: KubeClient;
-beforeEach(async () => {
-  server = await FakeApiServer.start();
-  kube = KubeClient.fromString(server.kubeconfig);
-});
-afterEach(async () => {
-  await kube.close();
-  await server[Symbol.asyncDispose]();
-});
+eachWithServer((fresh) => ({ server, kube } = fresh));
 
 function pod(name: string, role?: string, going = false): V1Pod {
   const labels = { 'cnpg.io/podRole': 'instance', ...(role === undefined ? {} : { 'cnpg.io/instanceRole': role }) };

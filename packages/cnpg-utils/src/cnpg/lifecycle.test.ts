@@ -1,9 +1,10 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FakeApiServer } from '../../test/support/fake-api-server.ts';
+import { expect, test } from 'vitest';
+import { eachWithServer } from '../../test/support/each-with-server.ts';
+import type { FakeApiServer } from '../../test/support/fake-api-server.ts';
 import { firstState } from '../../test/support/first-state.ts';
 import { serveObjects } from '../../test/support/object-server.ts';
 import { storeObject } from '../../test/support/stored-object.ts';
-import { KubeClient } from '../kube/client.ts';
+import type { KubeClient } from '../kube/client.ts';
 import { annotations, phases } from './constants.ts';
 import { hibernate, restartCluster, scaleCluster, waitForPhase, waitForRestarted } from './lifecycle.ts';
 
@@ -13,14 +14,7 @@ const PODS = '/api/v1/namespaces/team/pods';
 
 let server: FakeApiServer;
 let kube: KubeClient;
-beforeEach(async () => {
-  server = await FakeApiServer.start();
-  kube = KubeClient.fromString(server.kubeconfig);
-});
-afterEach(async () => {
-  await kube.close();
-  await server[Symbol.asyncDispose]();
-});
+eachWithServer((fresh) => ({ server, kube } = fresh));
 
 function cluster(status: Record<string, unknown> = {}) {
   return {

@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FakeApiServer, reply } from '../../test/support/fake-api-server.ts';
-import { KubeClient } from '../kube/client.ts';
+import { expect, test } from 'vitest';
+import { eachWithServer } from '../../test/support/each-with-server.ts';
+import { type FakeApiServer, reply } from '../../test/support/fake-api-server.ts';
+import type { KubeClient } from '../kube/client.ts';
 import { buildCluster } from './cluster-spec.ts';
 import { archivingSettings, createObjectStoreSecret, objectStore, recoverySettings } from './objectstore.ts';
 
@@ -8,14 +9,7 @@ const ref = { namespace: 'team', name: 'store' };
 
 let server: FakeApiServer;
 let kube: KubeClient;
-beforeEach(async () => {
-  server = await FakeApiServer.start();
-  kube = KubeClient.fromString(server.kubeconfig);
-});
-afterEach(async () => {
-  await kube.close();
-  await server[Symbol.asyncDispose]();
-});
+eachWithServer((fresh) => ({ server, kube } = fresh));
 
 test('a store, its secret, a cluster that archives there and one that begins from there fit together', async () => {
   server.handler = (request, response) => reply(response, 201, JSON.parse(request.body));

@@ -1,20 +1,14 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FakeApiServer, reply } from '../../test/support/fake-api-server.ts';
+import { expect, test } from 'vitest';
+import { eachWithServer } from '../../test/support/each-with-server.ts';
+import { type FakeApiServer, reply } from '../../test/support/fake-api-server.ts';
 import { firstState } from '../../test/support/first-state.ts';
-import { KubeClient } from '../kube/client.ts';
+import type { KubeClient } from '../kube/client.ts';
 import type { OperatorStatus } from './operator.ts';
 import { operatorChanges, restartOperator, scaleOperator } from './operator-control.ts';
 
 let server: FakeApiServer;
 let kube: KubeClient;
-beforeEach(async () => {
-  server = await FakeApiServer.start();
-  kube = KubeClient.fromString(server.kubeconfig);
-});
-afterEach(async () => {
-  await kube.close();
-  await server[Symbol.asyncDispose]();
-});
+eachWithServer((fresh) => ({ server, kube } = fresh));
 
 function serveOperator(state: { replicas: number; pods: string[] }) {
   const meta = { namespace: 'cnpg-system' };

@@ -1,7 +1,8 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FakeApiServer, reply, status, type SeenRequest } from '../../test/support/fake-api-server.ts';
+import { beforeEach, expect, test } from 'vitest';
+import { eachWithServer } from '../../test/support/each-with-server.ts';
+import { type FakeApiServer, reply, type SeenRequest, status } from '../../test/support/fake-api-server.ts';
 import { firstState } from '../../test/support/first-state.ts';
-import { KubeClient } from '../kube/client.ts';
+import type { KubeClient } from '../kube/client.ts';
 import { parseManifests, WrongKindError } from '../kube/yaml.ts';
 import { installOperator } from './operator-install.ts';
 
@@ -25,18 +26,13 @@ let kube: KubeClient;
 /** What the server knows; tests take something away. */
 let world: { established: boolean; allowed: boolean; pods: string[]; available: number };
 
-beforeEach(async () => {
-  server = await FakeApiServer.start();
-  kube = KubeClient.fromString(server.kubeconfig);
+eachWithServer((fresh) => ({ server, kube } = fresh));
+beforeEach(() => {
   world = { established: true, allowed: true, pods: ['new'], available: 1 };
   server.handler = (request, response) => {
     const [code, body] = answer(request);
     reply(response, code, body);
   };
-});
-afterEach(async () => {
-  await kube.close();
-  await server[Symbol.asyncDispose]();
 });
 
 function answer({ method, path, body }: SeenRequest): [code: number, body: unknown] {

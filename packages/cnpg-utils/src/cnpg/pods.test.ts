@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { FakeApiServer, reply, status } from '../../test/support/fake-api-server.ts';
+import { describe, expect, test } from 'vitest';
+import { eachWithServer } from '../../test/support/each-with-server.ts';
+import { type FakeApiServer, reply, status } from '../../test/support/fake-api-server.ts';
 import { firstState } from '../../test/support/first-state.ts';
 import { serveObjects } from '../../test/support/object-server.ts';
-import { KubeClient } from '../kube/client.ts';
+import type { KubeClient } from '../kube/client.ts';
 import { ConflictError, KubeError } from '../kube/errors.ts';
 import { drainNode, isNodeReachable, taintNode, untaintNode } from './nodes.ts';
 import { isPodActive } from './pod-state.ts';
@@ -11,14 +12,7 @@ import { storeObject } from '../../test/support/stored-object.ts';
 
 let server: FakeApiServer;
 let kube: KubeClient;
-beforeEach(async () => {
-  server = await FakeApiServer.start();
-  kube = KubeClient.fromString(server.kubeconfig);
-});
-afterEach(async () => {
-  await kube.close();
-  await server[Symbol.asyncDispose]();
-});
+eachWithServer((fresh) => ({ server, kube } = fresh));
 
 const POD = '/api/v1/namespaces/team/pods/db-1';
 const old = { namespace: 'team', name: 'db-1', uid: 'old' };

@@ -1,25 +1,21 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import type { WebSocket } from 'ws';
-import { FakeApiServer } from '../../test/support/fake-api-server.ts';
+import { eachWithServer } from '../../test/support/each-with-server.ts';
+import type { FakeApiServer } from '../../test/support/fake-api-server.ts';
 import { serveObjects } from '../../test/support/object-server.ts';
 import { ExecConnectionLostError, ExecFailedError } from '../kube/exec-errors.ts';
-import { KubeClient } from '../kube/client.ts';
+import type { KubeClient } from '../kube/client.ts';
 import { killPostmaster, PodReplacedError, signalPostmaster } from './postmaster.ts';
 
 let server: FakeApiServer;
 let kube: KubeClient;
 let commands: string[][] = [];
-beforeEach(async () => {
-  server = await FakeApiServer.start();
-  kube = KubeClient.fromString(server.kubeconfig);
+eachWithServer((fresh) => ({ server, kube } = fresh));
+beforeEach(() => {
   commands = [];
   serveObjects(server, {
     '/api/v1/namespaces/team/pods/db-1': { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'db-1', uid: 'u' } },
   });
-});
-afterEach(async () => {
-  await kube.close();
-  await server[Symbol.asyncDispose]();
 });
 
 const pod = { namespace: 'team', name: 'db-1', uid: 'u' };

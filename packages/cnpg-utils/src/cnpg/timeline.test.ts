@@ -1,20 +1,14 @@
 import type { ServerResponse } from 'node:http';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
-import { FakeApiServer, reply, status } from '../../test/support/fake-api-server.ts';
-import { KubeClient } from '../kube/client.ts';
+import { eachWithServer } from '../../test/support/each-with-server.ts';
+import { type FakeApiServer, reply, status } from '../../test/support/fake-api-server.ts';
+import type { KubeClient } from '../kube/client.ts';
 import { describeTransition, recordCluster } from './timeline.ts';
 
 let server: FakeApiServer;
 let kube: KubeClient;
-beforeEach(async () => {
-  server = await FakeApiServer.start();
-  kube = KubeClient.fromString(server.kubeconfig);
-});
-afterEach(async () => {
-  await kube.close();
-  await server[Symbol.asyncDispose]();
-});
+eachWithServer((fresh) => ({ server, kube } = fresh));
 
 const ref = { namespace: 'team', name: 'db' };
 let version = 10;

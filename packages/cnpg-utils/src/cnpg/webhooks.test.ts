@@ -1,20 +1,14 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FakeApiServer, reply, status } from '../../test/support/fake-api-server.ts';
+import { expect, test } from 'vitest';
+import { eachWithServer } from '../../test/support/each-with-server.ts';
+import { type FakeApiServer, reply, status } from '../../test/support/fake-api-server.ts';
 import { serveObjects } from '../../test/support/object-server.ts';
-import { KubeClient } from '../kube/client.ts';
+import type { KubeClient } from '../kube/client.ts';
 import { ForbiddenError, UnreachableError } from '../kube/errors.ts';
 import { probeWebhook, setWebhookNamespaceSelector, webhookAnswers, WebhookNotFoundError } from './webhooks.ts';
 
 let server: FakeApiServer;
 let kube: KubeClient;
-beforeEach(async () => {
-  server = await FakeApiServer.start();
-  kube = KubeClient.fromString(server.kubeconfig);
-});
-afterEach(async () => {
-  await kube.close();
-  await server[Symbol.asyncDispose]();
-});
+eachWithServer((fresh) => ({ server, kube } = fresh));
 
 function answer(code: number, reason: string, message: string): void {
   server.handler = (_request, response) => {

@@ -1,6 +1,7 @@
 import { CoreV1Api, KubeConfig, type V1ConfigMap, type V1Lease } from '@kubernetes/client-node';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { configMapList, FakeApiServer, reply, status } from '../../test/support/fake-api-server.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { eachWithServer } from '../../test/support/each-with-server.ts';
+import { configMapList, type FakeApiServer, reply, status } from '../../test/support/fake-api-server.ts';
 import { KubeClient } from './client.ts';
 import {
   CnpgNotInstalledError,
@@ -23,14 +24,7 @@ const configMaps = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'n' };
 let server: FakeApiServer;
 let kube: KubeClient;
 
-beforeEach(async () => {
-  server = await FakeApiServer.start();
-  kube = KubeClient.fromString(server.kubeconfig);
-});
-afterEach(async () => {
-  await kube.close();
-  await server[Symbol.asyncDispose]();
-});
+eachWithServer((fresh) => ({ server, kube } = fresh));
 
 describe('connections', () => {
   const answerLists = () => {

@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FakeApiServer } from '../../test/support/fake-api-server.ts';
-import { KubeClient } from './client.ts';
+import { expect, test } from 'vitest';
+import { eachWithServer } from '../../test/support/each-with-server.ts';
+import type { FakeApiServer } from '../../test/support/fake-api-server.ts';
+import type { KubeClient } from './client.ts';
 import { NotFoundError } from './errors.ts';
 import { execStream } from './exec-stream.ts';
 
@@ -9,14 +10,7 @@ const target = { namespace: 'n', pod: 'p' };
 let server: FakeApiServer;
 let kube: KubeClient;
 
-beforeEach(async () => {
-  server = await FakeApiServer.start();
-  kube = KubeClient.fromString(server.kubeconfig);
-});
-afterEach(async () => {
-  await kube.close();
-  await server[Symbol.asyncDispose]();
-});
+eachWithServer((fresh) => ({ server, kube } = fresh));
 
 const frame = (channel: number, text: string): Buffer => Buffer.concat([Buffer.of(channel), Buffer.from(text)]);
 

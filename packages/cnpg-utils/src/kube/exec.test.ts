@@ -3,8 +3,9 @@ import { Writable } from 'node:stream';
 import { Exec, KubeConfig } from '@kubernetes/client-node';
 import { WebSocketHandler } from '@kubernetes/client-node/dist/web-socket-handler.js';
 import { WebSocket } from 'ws';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { FakeApiServer, type SeenRequest } from '../../test/support/fake-api-server.ts';
+import { describe, expect, test } from 'vitest';
+import { eachWithServer } from '../../test/support/each-with-server.ts';
+import type { FakeApiServer, SeenRequest } from '../../test/support/fake-api-server.ts';
 import { KubeClient } from './client.ts';
 import { NotFoundError, UnreachableError } from './errors.ts';
 import { exec, execOk } from './exec.ts';
@@ -21,14 +22,7 @@ const target = { namespace: 'n', pod: 'p', container: 'c' };
 let server: FakeApiServer;
 let kube: KubeClient;
 
-beforeEach(async () => {
-  server = await FakeApiServer.start();
-  kube = KubeClient.fromString(server.kubeconfig);
-});
-afterEach(async () => {
-  await kube.close();
-  await server[Symbol.asyncDispose]();
-});
+eachWithServer((fresh) => ({ server, kube } = fresh));
 
 function send(socket: WebSocket, channel: number, text: string): void {
   socket.send(Buffer.concat([Buffer.of(channel), Buffer.from(text)]));

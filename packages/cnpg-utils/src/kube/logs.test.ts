@@ -1,7 +1,8 @@
 import { Writable } from 'node:stream';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FakeApiServer } from '../../test/support/fake-api-server.ts';
-import { KubeClient } from './client.ts';
+import { expect, test } from 'vitest';
+import { eachWithServer } from '../../test/support/each-with-server.ts';
+import type { FakeApiServer } from '../../test/support/fake-api-server.ts';
+import type { KubeClient } from './client.ts';
 import { NotFoundError, UnreachableError } from './errors.ts';
 import { followLogs, podLogs } from './logs.ts';
 
@@ -9,14 +10,7 @@ const target = { namespace: 'n', pod: 'p', container: 'c' };
 let server: FakeApiServer;
 let kube: KubeClient;
 
-beforeEach(async () => {
-  server = await FakeApiServer.start();
-  kube = KubeClient.fromString(server.kubeconfig);
-});
-afterEach(async () => {
-  await kube.close();
-  await server[Symbol.asyncDispose]();
-});
+eachWithServer((fresh) => ({ server, kube } = fresh));
 
 test('a log comes as text, with the wanted part named', async () => {
   server.handler = (_request, response) => response.end('one\ntwo\n');

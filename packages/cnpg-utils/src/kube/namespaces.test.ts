@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { FakeApiServer, reply, status } from '../../test/support/fake-api-server.ts';
-import { KubeClient } from './client.ts';
+import { describe, expect, test } from 'vitest';
+import { eachWithServer } from '../../test/support/each-with-server.ts';
+import { type FakeApiServer, reply, status } from '../../test/support/fake-api-server.ts';
+import type { KubeClient } from './client.ts';
 import { ConflictError, InvalidError, NamespaceTerminatingError } from './errors.ts';
 import {
   createNamespace,
@@ -13,14 +14,7 @@ import {
 
 let server: FakeApiServer;
 let kube: KubeClient;
-beforeEach(async () => {
-  server = await FakeApiServer.start();
-  kube = KubeClient.fromString(server.kubeconfig);
-});
-afterEach(async () => {
-  await kube.close();
-  await server[Symbol.asyncDispose]();
-});
+eachWithServer((fresh) => ({ server, kube } = fresh));
 
 test('names are unique and valid', () => {
   const names = Array.from({ length: 500 }, () => uniqueNamespaceName('failover'));

@@ -1,20 +1,14 @@
 import type { ServerResponse } from 'node:http';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
-import { FakeApiServer, reply, status } from '../../test/support/fake-api-server.ts';
-import { KubeClient } from './client.ts';
+import { eachWithServer } from '../../test/support/each-with-server.ts';
+import { type FakeApiServer, reply, status } from '../../test/support/fake-api-server.ts';
+import type { KubeClient } from './client.ts';
 import { tailLogs } from './tail.ts';
 
 let server: FakeApiServer;
 let kube: KubeClient;
-beforeEach(async () => {
-  server = await FakeApiServer.start();
-  kube = KubeClient.fromString(server.kubeconfig);
-});
-afterEach(async () => {
-  await kube.close();
-  await server[Symbol.asyncDispose]();
-});
+eachWithServer((fresh) => ({ server, kube } = fresh));
 
 const at = (second: number) => `2026-01-01T00:00:0${second}.000000000Z`;
 
