@@ -8,6 +8,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { mutationTable } from './mutation-table.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dataFile = `${root}docs/mutations.json`;
@@ -120,8 +121,7 @@ async function run() {
   stored.entries = inOrder(stored.entries);
   stored.kubernetes = inOrder(stored.kubernetes ?? {});
   writeFileSync(dataFile, `${JSON.stringify(stored, undefined, 2)}\n`);
-  const { generated } = await import('./generate.mjs');
-  writeFileSync(`${root}docs/mutations.md`, (await generated())['docs/mutations.md']);
+  writeFileSync(`${root}docs/mutations.md`, mutationTable(stored));
   process.exit(code ?? 1);
 }
 
