@@ -32,6 +32,12 @@ const schema = z.strictObject({
   clusters: z.array(allowedCluster).default([]),
   /** Where the cluster comes from. `auto`: the first of `clusters`, or the lab when none is listed. */
   provider: z.enum(['auto', 'lab', 'existing']).default('auto'),
+  lab: z
+    .strictObject({
+      /** Name of the lab, of which a machine may have several. Default: the one that `chaos-lab` uses by itself. */
+      name: z.string().min(1).optional(),
+    })
+    .prefault({}),
   /** Who breaks things. `auto`: Chaos Mesh where the cluster offers it, plain Kubernetes otherwise. */
   engine: z.enum(['auto', ...engineNames]).default('auto'),
   /** Namespace of the CloudNativePG operator. */

@@ -9,14 +9,14 @@ import { type ClusterProvider, ProviderError } from './provider.ts';
  *
  * @throws ProviderError when the provider `existing` is asked for and no cluster is listed.
  */
-export function chooseProvider(config: Pick<ChaosConfig, 'clusters' | 'provider'>): ClusterProvider {
+export function chooseProvider(config: Pick<ChaosConfig, 'clusters' | 'provider' | 'lab'>): ClusterProvider {
   const [first] = config.clusters;
-  if (config.provider === 'lab') return labProvider();
+  if (config.provider === 'lab') return labProvider(config.lab.name);
   if (first !== undefined) return existingProvider(first);
   if (config.provider === 'existing') {
     throw new ProviderError(
       'provider: got "existing" but clusters in chaos.config.ts is empty; add { kubeSystemUid, kubeconfig, context? }',
     );
   }
-  return labProvider();
+  return labProvider(config.lab.name);
 }

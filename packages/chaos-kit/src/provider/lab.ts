@@ -6,14 +6,17 @@ type LabPackage = typeof import('@cnpg-chaos/chaos-lab');
 /**
  * The local lab, started or found. Loaded only when it is asked for: its package is optional. It shows its steps on the
  * terminal by itself unless `onProgress` takes them.
+ *
+ * @param name of the lab. Default: the one that `chaos-lab` uses by itself
  */
-export function labProvider(): ClusterProvider {
+export function labProvider(name?: string): ClusterProvider {
   return {
     name: 'lab',
     async connect(options = {}) {
       const { signal, onProgress } = options;
       const lab = await loadLab();
       const up = await lab.up({
+        ...(name === undefined ? {} : { name }),
         ...(signal === undefined ? {} : { signal }),
         progress: onProgress === undefined ? new lab.TerminalProgress() : progressLines(lab, onProgress),
       });
@@ -30,9 +33,10 @@ export function labProvider(): ClusterProvider {
 }
 
 /** The lab as it is now; undefined when it is not up. Starts nothing. */
-export async function findLab(): Promise<ConnectedCluster | undefined> {
+export async function findLab(wanted?: string): Promise<ConnectedCluster | undefined> {
   const lab = await loadLab();
-  const { name, state, kubeconfig, kubeSystemUid, versions } = await lab.status();
+  const found = await lab.status(wanted === undefined ? {} : { name: wanted });
+  const { name, state, kubeconfig, kubeSystemUid, versions } = found;
   if (state === 'absent' || state === 'stopped' || kubeconfig === undefined) return undefined;
   const uid = kubeSystemUid === undefined ? {} : { labKubeSystemUid: kubeSystemUid };
   return { provider: 'lab', kubeconfig, isLab: true, labName: name, versions, ...uid };

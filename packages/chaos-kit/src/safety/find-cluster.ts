@@ -13,7 +13,7 @@ import type { SweptCluster } from './sweep.ts';
 export async function findCluster(config: ChaosConfig, signal?: AbortSignal): Promise<SweptCluster | undefined> {
   const provider = chooseProvider(config);
   const call = signal === undefined ? {} : { signal };
-  const connected = provider.name === 'lab' ? await findLab() : await provider.connect(call);
+  const connected = provider.name === 'lab' ? await findLab(config.lab.name) : await provider.connect(call);
   if (connected === undefined) return undefined;
   const { kubeconfig, context, labName, labKubeSystemUid } = connected;
   const kube = KubeClient.fromFile(kubeconfig, context === undefined ? {} : { context });
