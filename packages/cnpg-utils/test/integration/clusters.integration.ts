@@ -4,6 +4,7 @@ import {
   closeClient,
   connect,
   ConnectError,
+  connectPrimary,
   createCaSecret,
   currentPrimary,
   deleteCluster,
@@ -24,9 +25,9 @@ import {
   selfSignedCertificate,
   sleep,
   VolumeCommandError,
-  WAL_VOLUME,
   waitForHealthy,
   waitForPhase,
+  WAL_VOLUME,
 } from '../../src/index.ts';
 import { ensureCluster, ensureSharedCluster, labClient, namespace, ref } from './lab.ts';
 
@@ -127,45 +128,31 @@ test('a full WAL volume: the phase says so, nobody takes over, and room heals it
   await expect(fileExists(kube, at, `${WAL_VOLUME}/balloon`)).resolves.toBe(false);
 }, 480_000);
 
-test('a cluster whose certificates are signed by an authority of our own', async () => {
-  const own = { namespace, name: 'own-ca' };
+test('a cluster with an authority of our own, filled from another one', async () => {
+  await using primary = await connectPrimary(kube, ref);
+  await primary.client.query('CREATE TABLE IF NOT EXISTS imported AS SELECT 42 AS answer');
+  const own = { namespace, name: 'own' };
   const authority = selfSignedCertificate({ commonName: 'cnpg-utils tests', authority: true });
   const secret = { apiVersion: 'v1', kind: 'Secret', namespace, name: 'our-ca' };
   await kube.deleteIfExists(secret);
   await createCaSecret(kube, secret, authority);
   try {
-    const certificates = { serverCASecret: secret.name, clientCASecret: secret.name };
-    await ensureCluster(kube, own, { profile: 'single', certificates });
+    await ensureCluster(kube, own, {
+      profile: 'single',
+      certificates: { serverCASecret: secret.name, clientCASecret: secret.name },
+      ...importSettings(loginSource(ref.name), { type: 'microservice', database: 'app' }),
+    });
+    // It checks that the server's certificate is of our making.
+    await using copy = await connectPrimary(kube, own);
+    const { rows } = await copy.client.query('SELECT answer FROM imported');
+    expect(rows).toEqual([{ answer: 42 }]);
     const { ca, superuser: _, ...credentials } = await appCredentials(kube, own);
     expect(ca).toBe(authority.cert);
     const login = { ...credentials, applicationName: 'cnpg-utils tests', sslmode: 'verify-full' as const };
-    const client = await connect({ ...login, ca });
-    await closeClient(client);
     const foreign = selfSignedCertificate({ commonName: 'cnpg-utils tests', authority: true });
-    await expect(connect({ ...login, ca: foreign.cert })).rejects.toMatchObject({
-      failure: 'tls',
-    });
+    await expect(connect({ ...login, ca: foreign.cert })).rejects.toMatchObject({ failure: 'tls' });
   } finally {
     await deleteCluster(kube, own);
     await kube.deleteIfExists(secret);
-  }
-}, 240_000);
-
-test('a database is imported from another cluster', async () => {
-  const { host, port } = await appCredentials(kube, ref);
-  const source = await clientOf(host, port);
-  await source.query('CREATE TABLE IF NOT EXISTS imported AS SELECT 42 AS answer');
-  await closeClient(source);
-  const copy = { namespace, name: 'imported' };
-  try {
-    const settings = importSettings(loginSource(ref.name), { type: 'microservice', database: 'app' });
-    await ensureCluster(kube, copy, { profile: 'single', ...settings });
-    const { pod } = await currentPrimary(kube, copy);
-    const at = { namespace, name: pod.name };
-    await expect(psqlRows(kube, at, 'SELECT answer FROM imported', { database: 'app' })).resolves.toEqual([
-      { answer: 42 },
-    ]);
-  } finally {
-    await deleteCluster(kube, copy);
   }
 }, 240_000);
