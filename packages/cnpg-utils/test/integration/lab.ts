@@ -11,12 +11,12 @@ import {
 } from '../../src/index.ts';
 
 /**
- * The server that these tests run against: the kubeconfig of `CNPG_UTILS_KUBECONFIG`, or else that of the local lab. They
- * change and break clusters in one namespace of their own, and nothing else.
+ * The server that these tests run against: the kubeconfig of `CNPG_UTILS_KUBECONFIG`, or else that of the local lab, whose
+ * name `CNPG_UTILS_LAB` may say. They change and break clusters in one namespace of their own, and nothing else.
  */
 export function labClient(): KubeClient {
   const state = process.env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state');
-  const lab = join(state, 'cnpg-chaos', 'labs', 'cnpg-chaos', 'kubeconfig');
+  const lab = join(state, 'cnpg-chaos', 'labs', process.env['CNPG_UTILS_LAB'] ?? 'cnpg-chaos', 'kubeconfig');
   return KubeClient.fromFile(process.env['CNPG_UTILS_KUBECONFIG'] ?? lab);
 }
 
