@@ -80,8 +80,8 @@ function describe({ run, verification }: StoredVerification): string {
     ...Object.entries(counts).map(([name, count]) => `  ${spaced(name).padEnd(18)}${String(count).padStart(10)}`),
     '',
     ...checks.map(
-      ({ checker, verdict: answer, count }) =>
-        `  ${checker.padEnd(18)}${answer}${count === 0 ? '' : `, ${count} writes`}`,
+      ({ checker, verdict: answer, count, looked }) =>
+        `  ${checker.padEnd(18)}${`${answer}${count === 0 ? '' : ` ${count}`}`.padEnd(18)}${looked}`,
     ),
     ...notes.map((note) => `note: ${note}`),
   ];

@@ -15,9 +15,9 @@ import {
   waitFor,
   waitForHealthy,
 } from '@cnpg-chaos/cnpg-utils';
-import { ClusterHistory } from '../experiment/cluster-history.ts';
+import { ClusterHistory, SharedClusterHistory } from '../experiment/cluster-history.ts';
 import type { ClusterSample } from '../experiment/cluster-sample.ts';
-import type { ExperimentSubject } from '../experiment/subject.ts';
+import type { ExperimentSubject, StatusHistory } from '../experiment/subject.ts';
 import type { DatabaseAdmin, FinalReader, LedgerTarget } from '../ledger/index.ts';
 import { beginPostMortem, type PostMortem } from '../observers/index.ts';
 import type { Guard } from '../safety/guard.ts';
@@ -60,6 +60,7 @@ export class ClusterUnderTest implements ExperimentSubject, AsyncDisposable {
   readonly profile: Profile;
   readonly reused: boolean;
   readonly #options: ClusterUnderTestOptions;
+  readonly #history = new SharedClusterHistory(() => ClusterHistory.start(this.kube, this.#ref()));
   #rememberedPrimary: string | undefined;
   #knownReadOnlyIp: string | undefined;
 
@@ -144,8 +145,17 @@ export class ClusterUnderTest implements ExperimentSubject, AsyncDisposable {
     return assertTargetsUnchanged(this.kube, targets, signal);
   }
 
-  follow(onChange: (sample: ClusterSample) => void): Promise<ClusterHistory> {
-    return ClusterHistory.start(this.kube, this.#ref(), onChange);
+  async follow(onChange: (sample: ClusterSample) => void): Promise<StatusHistory> {
+    const { history, stop } = await this.#history.follow({ onSample: onChange });
+    return {
+      get samples() {
+        return history.samples;
+      },
+      get blind() {
+        return history.blind;
+      },
+      stop,
+    };
   }
 
   /**
@@ -168,6 +178,15 @@ export class ClusterUnderTest implements ExperimentSubject, AsyncDisposable {
         return instances.flatMap(({ name, pod }) =>
           pod.ip === undefined ? [] : [{ name, host: pod.ip, port: postgresPort }],
         );
+      },
+      watch: async (onChange) => {
+        const { history, stop } = await this.#history.follow({ onTransition: onChange });
+        return {
+          get blind() {
+            return history.blindOfAnything;
+          },
+          stop,
+        };
       },
       readOnly: async (signal) => ({ host: await this.#readOnlyIp(signal), port: postgresPort }),
       admin: async (sql, signal) => {

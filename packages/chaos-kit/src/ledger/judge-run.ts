@@ -1,6 +1,7 @@
 import { runCheckers } from './checkers/checker.ts';
 import type { CheckResult, RunEvidence } from './checkers/checker.ts';
 import { CHECKERS } from './checkers/index.ts';
+import { platformStory } from './checkers/platform-story.ts';
 import { zeroLossClaim } from './durability.ts';
 import type { DurabilityProfile, ZeroLossClaim } from './durability.ts';
 import type { FinalRead } from './final-read.ts';
@@ -72,6 +73,7 @@ export function judgeRun(
       ...read.unreachable.map((instance) => `sessions could not be checked on ${instance}`),
       ...(read.notStored === undefined ? [] : [`the final read could not be stored: ${read.notStored}`]),
       ...notesOf(checks),
+      ...storyOf(checks, { record, ...seen }),
     ],
     durationMs: performance.now() - startMs,
   };
@@ -96,7 +98,7 @@ export function judgeUnread(
     unexpected: [],
     corrupted: [],
     readFrom: undefined,
-    notes: notesOf(checks),
+    notes: [...notesOf(checks), ...storyOf(checks, { record, ...seen })],
     durationMs: performance.now() - startMs,
   };
 }
@@ -106,6 +108,13 @@ function notesOf(checks: readonly CheckResult[]): string[] {
   return checks
     .filter(({ verdict }) => verdict === 'unknown' || verdict === 'pass')
     .flatMap(({ sentences }) => sentences);
+}
+
+/** Beside a failure, what the platform did meanwhile. */
+function storyOf(checks: readonly CheckResult[], evidence: RunEvidence): string[] {
+  if (checks.every(({ verdict }) => verdict !== 'fail')) return [];
+  const story = platformStory(evidence);
+  return story === undefined ? [] : [story];
 }
 
 function factsOf(record: RunRecord) {

@@ -11,6 +11,26 @@ export interface Address {
   readonly port: number;
 }
 
+/** A change of the cluster as its platform tells it, on `performance.now()`. */
+export interface ClusterChange {
+  readonly atMs: number;
+  /** Such as `currentPrimary`. */
+  readonly what: string;
+  readonly instance?: string | undefined;
+  readonly uid?: string | undefined;
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  /** It was found after a time of blindness and happened earlier. */
+  readonly late: boolean;
+}
+
+/** A watch of the platform that is going on. */
+export interface ClusterWatch {
+  /** Times in which changes were not seen when they happened. */
+  readonly blind: readonly { readonly fromMs: number; readonly toMs: number; readonly why: string }[];
+  stop(): Promise<void>;
+}
+
 /** One instance and its own address. */
 export interface InstanceAddress extends Address {
   readonly name: string;
@@ -34,6 +54,8 @@ export interface LedgerTarget {
   readonly instances?: (signal: AbortSignal) => Promise<readonly InstanceAddress[]>;
   /** Where reads that may lag are sent, such as the `-ro` Service. */
   readonly readOnly?: (signal: AbortSignal) => Promise<Address>;
+  /** What the platform says of the cluster: calls back with each change, the present state first, until it is stopped. */
+  readonly watch?: (onChange: (change: ClusterChange) => void) => Promise<ClusterWatch>;
   /** Superuser query on the current primary: lets the ledger count synchronous standbys, which an ordinary role cannot see. */
   readonly admin?: AdminQuery;
 }

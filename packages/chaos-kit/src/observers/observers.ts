@@ -1,5 +1,7 @@
 import type { LedgerTarget } from '../ledger/target.ts';
+import { errorReason } from '../ledger/errors.ts';
 import { ObservationWriter } from './observation-file.ts';
+import type { ObservationSink } from './observation-file.ts';
 import type { ObserverContext } from './observer-loop.ts';
 import { RoleProber } from './role-prober.ts';
 import { RowReader } from './row-reader.ts';
@@ -55,7 +57,7 @@ export class Observers implements AsyncDisposable {
         sessionMs: RW_SESSION_MS,
       }),
     ];
-    const { readOnly, instances } = target;
+    const { readOnly, instances, watch } = target;
     if (readOnly !== undefined) {
       const ro = { ...rows, from: 'ro', periodMs: RO_PERIOD_MS, sessionMs: RO_SESSION_MS } as const;
       readers.push(new RowReader(context('ro'), { ...ro, resolve: readOnly }));
@@ -63,6 +65,7 @@ export class Observers implements AsyncDisposable {
     this.#work = readers.map((reader) => reader.run(signal));
     if (instances !== undefined)
       this.#work.push(new RoleProber(context('role'), instances, PROBE_PERIOD_MS).run(signal));
+    if (watch !== undefined) this.#work.push(followCluster(watch, sink, signal));
   }
 
   /** Begins to look. Never throws: who cannot look says so in the observations. */
@@ -89,5 +92,30 @@ export class Observers implements AsyncDisposable {
     this.#abort.abort();
     await Promise.allSettled(this.#work);
     this.#writer[Symbol.dispose]();
+  }
+}
+
+/** Keeps what the platform says of the cluster, and when it could not be heard. */
+async function followCluster(
+  watch: NonNullable<LedgerTarget['watch']>,
+  sink: ObservationSink,
+  signal: AbortSignal,
+): Promise<void> {
+  const startMs = performance.now();
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  const blind = (it: { fromMs: number; toMs: number; why: string }): void => {
+    const { fromMs, toMs, why } = it;
+    if (toMs >= startMs) sink.write({ kind: 'blind', observer: 'cluster', fromMs, toMs, why });
+  };
+  try {
+    const following = await watch(({ atMs, what, instance, uid, from, to, late }) =>
+      sink.write({ kind: 'cluster', atMs, what, instance, uid, from, to, late }),
+    );
+    if (!signal.aborted) await over;
+    for (const interval of following.blind) blind(interval);
+    await following.stop();
+  } catch (error) {
+    blind({ fromMs: startMs, toMs: performance.now(), why: errorReason(error) });
   }
 }

@@ -436,7 +436,12 @@ export const goldenRuns: Readonly<Record<string, GoldenRun>> = {
   },
   'two-primaries': {
     about: 'an instance that was promoted accepts writes beside the primary, and needs no standby',
-    observed: [...quiet, probe('s1', 20, { timeline: 2, synchronousStandbyNames: '' })],
+    observed: [
+      ...quiet,
+      probe('s1', 20, { timeline: 2, synchronousStandbyNames: '' }),
+      { kind: 'cluster', atMs: at(0), what: 'currentPrimary', to: 'p', late: false },
+      { kind: 'cluster', atMs: at(19), what: 'targetPrimary', from: 'p', to: 's1', late: false },
+    ],
     expect: { verdict: 'fail', integrity: 'fail', counts: clean, checks: { 'two-primaries': ['fail', 1] } },
   },
   examined: {

@@ -38,9 +38,9 @@ describe.each(Object.entries(goldenRuns))('%s', (name, run) => {
   });
 
   test('says in words what it found, and only then', () => {
-    const { reasons } = verifyStored(dir).verification;
+    const { reasons, notes } = verifyStored(dir).verification;
     expect(reasons.length > 0).toBe(run.expect.verdict !== 'pass');
-    expect(reasons).toMatchSnapshot();
+    expect({ reasons, notes }).toMatchSnapshot();
   });
 
   test('is written byte by byte as it was', async () => {

@@ -29,6 +29,13 @@ function pod(name: string, uid: string, role: string) {
   return { apiVersion: 'v1', kind: 'Pod', metadata, status: { conditions: [{ type: 'Ready', status: 'True' }] } };
 }
 
+/** The first pod is ready, the others are not. */
+function slice(name: string, ...pods: string[]) {
+  const metadata = { name, namespace: 'team', resourceVersion: String(++version) };
+  const endpoints = pods.map((it, i) => ({ addresses: [it], conditions: { ready: i === 0 }, targetRef: { name: it } }));
+  return { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata, endpoints };
+}
+
 function serve(lists: Record<string, object[]>) {
   const watches: Record<string, ServerResponse> = {};
   server.handler = (request, response) => {
@@ -62,10 +69,14 @@ test('a failover as a list of changes, each once', async () => {
   await tell('pods', 'ADDED', pod('db-1', 'u2', 'replica'));
   await tell('leases', 'ADDED', { metadata: { name: 'db', resourceVersion: '99' }, spec: { holderIdentity: 'db-2' } });
   await tell('clusters', 'MODIFIED', cluster('db-2', 'db-2', 'Failing over'));
+  await tell('endpointslices', 'ADDED', slice('db-rw-a', 'db-1', 'db-2'));
+  await tell('endpointslices', 'ADDED', slice('db-rw-b', 'db-3'));
+  await tell('endpointslices', 'DELETED', slice('db-rw-a'));
   await eventually(() => {
     expect(timeline.first(startMs, ({ what, to }) => what === 'currentPrimary' && to === 'db-2')).toBeDefined();
     expect(timeline.first(startMs, ({ what }) => what === 'leaseHolder')).toMatchObject({ to: 'db-2' });
     expect(timeline.first(startMs, ({ uid }) => uid === 'u2')).toBeDefined();
+    expect(timeline.first(startMs, ({ what, to }) => what === 'readWriteEndpoints' && to === 'db-3')).toBeDefined();
   });
   const seen = timeline.transitions.slice(7).map((transition) => describeTransition(transition).replace(/^\S+ s /, ''));
   expect(seen.toSorted()).toEqual([
@@ -75,6 +86,9 @@ test('a failover as a list of changes, each once', async () => {
     // The same name, but another pod.
     'pod of db-1: none → there',
     'pod of db-1: there → gone',
+    'readWriteEndpoints: db-1 → db-1,db-3',
+    'readWriteEndpoints: db-1,db-3 → db-3',
+    'readWriteEndpoints: none → db-1',
     'readiness of db-1: none → ready',
     'readiness of db-1: ready → none',
     'role of db-1: none → replica',

@@ -1,4 +1,4 @@
-import type { V1Lease, V1Pod } from '@kubernetes/client-node';
+import type { V1EndpointSlice, V1Lease, V1Pod } from '@kubernetes/client-node';
 import type { KubeClient } from '../kube/client.ts';
 import type { NamespacedName } from '../kube/refs.ts';
 import { watch, type BlindInterval, type Watch, type WatchEvent } from '../kube/watch.ts';
@@ -15,6 +15,8 @@ export type TransitionOf =
   | 'readyInstances'
   | 'timeline'
   | 'leaseHolder'
+  /** Ready pods behind the `-rw` Service, by name, separated by commas. */
+  | 'readWriteEndpoints'
   /** `cnpg.io/instanceRole` of a pod. */
   | 'role'
   /** Readiness of a pod: `ready`, `not ready`. */
@@ -46,6 +48,8 @@ export interface ClusterTimeline extends AsyncDisposable {
   readonly ready: Promise<void>;
   /** Times in which changes could not be seen when they happened. */
   readonly blindIntervals: readonly BlindInterval[];
+  /** The same of the Cluster alone, and since when it has not been seen if it is not seen now. */
+  readonly clusterSight: Pick<Watch<Cluster>, 'blindIntervals' | 'blindSinceMs'>;
   /** Whether that was so at any time between two points in time. Measure nothing across such a time. */
   wasBlind(fromMs: number, toMs: number): boolean;
   /** The first change at or after a point in time that a test accepts. */
@@ -59,11 +63,13 @@ export interface RecordClusterOptions {
   signal?: AbortSignal;
   /** Called with each change. */
   onTransition?: (transition: ClusterTransition) => void;
+  /** Called with each state of the Cluster itself, after its transitions. */
+  onCluster?: (event: WatchEvent<Cluster>) => void;
 }
 
 /**
- * Records every change of a cluster's phase, primary, timeline, lease, and of its instances' roles, readiness and pods,
- * from watches. For measuring: its times are those at which the API server told, not those of a poll.
+ * Records every change of a cluster's phase, primary, timeline, lease, `-rw` endpoints, and of its instances' roles, readiness
+ * and pods, from watches. For measuring: its times are those at which the API server told, not those of a poll.
  */
 export function recordCluster(
   kube: KubeClient,
@@ -73,12 +79,17 @@ export function recordCluster(
   return new RecordedCluster(kube, ref, options);
 }
 
+type Watched = Cluster | V1Pod | V1Lease | V1EndpointSlice;
+
 class RecordedCluster implements ClusterTimeline {
   readonly transitions: ClusterTransition[] = [];
   readonly ready: Promise<void>;
-  readonly #watches: Watch<Cluster | V1Pod | V1Lease>[] = [];
+  readonly clusterSight: Watch<Cluster>;
+  readonly #watches: Watch<Watched>[] = [];
   readonly #work: Promise<void>[] = [];
   readonly #known = new Map<string, string>();
+  /** Ready pods by EndpointSlice: a Service may have several. */
+  readonly #slices = new Map<string, string[]>();
   readonly #ended = new AbortController();
   readonly #options: RecordClusterOptions;
 
@@ -87,12 +98,12 @@ class RecordedCluster implements ClusterTimeline {
     const { namespace, name } = ref;
     const signal = anySignal(options.signal, this.#ended.signal) ?? this.#ended.signal;
     const named = (object: string) => ({ namespace, fieldSelector: `metadata.name=${object}` });
-    this.#follow(
-      watch<Cluster>(kube, { apiVersion: CNPG_API_VERSION, kind: CLUSTER_KIND, ...named(name) }, { signal }),
-      (event) => {
-        this.#seeCluster(event);
-      },
-    );
+    const kind = { apiVersion: CNPG_API_VERSION, kind: CLUSTER_KIND };
+    this.clusterSight = watch<Cluster>(kube, { ...kind, ...named(name) }, { signal });
+    this.#follow(this.clusterSight, (event) => {
+      this.#seeCluster(event);
+      options.onCluster?.(event);
+    });
     const selector = `${labels.cluster}=${name},${labels.podRole}=instance`;
     this.#follow(
       watch<V1Pod>(kube, { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: selector }, { signal }),
@@ -104,6 +115,11 @@ class RecordedCluster implements ClusterTimeline {
     this.#follow(watch<V1Lease>(kube, lease, { signal }), (event) => {
       const holder = event.type === 'DELETED' ? undefined : event.object.spec?.holderIdentity || undefined;
       this.#set(event, { what: 'leaseHolder' }, holder);
+    });
+    const service = `${labels.serviceName}=${names.readWriteService(name)}`;
+    const slices = { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', namespace, labelSelector: service };
+    this.#follow(watch<V1EndpointSlice>(kube, slices, { signal }), (event) => {
+      this.#seeEndpoints(event);
     });
     this.ready = Promise.all(this.#watches.map((one) => one.ready)).then(() => {});
     this.ready.catch(() => {});
@@ -131,7 +147,7 @@ class RecordedCluster implements ClusterTimeline {
     await this.close();
   }
 
-  #follow<T extends Cluster | V1Pod | V1Lease>(one: Watch<T>, see: (event: WatchEvent<T>) => void): void {
+  #follow<T extends Watched>(one: Watch<T>, see: (event: WatchEvent<T>) => void): void {
     this.#watches.push(one);
     const work = (async () => {
       for await (const event of one) see(event);
@@ -159,8 +175,19 @@ class RecordedCluster implements ClusterTimeline {
     this.#set(event, { what: 'readiness', ...id }, gone ? undefined : pod.ready ? 'ready' : 'not ready');
   }
 
+  #seeEndpoints(event: WatchEvent<V1EndpointSlice>): void {
+    const { metadata, endpoints = [] } = event.object;
+    const ready = event.type === 'DELETED' ? [] : endpoints.filter(({ conditions }) => conditions?.ready ?? true);
+    this.#slices.set(
+      metadata?.name ?? '',
+      ready.map(({ targetRef, addresses }) => targetRef?.name ?? addresses.join()),
+    );
+    const all = [...this.#slices.values()].flat().toSorted().join();
+    this.#set(event, { what: 'readWriteEndpoints' }, all === '' ? undefined : all);
+  }
+
   #set(
-    event: WatchEvent<Cluster | V1Pod | V1Lease>,
+    event: WatchEvent<Watched>,
     about: Pick<ClusterTransition, 'what' | 'instance' | 'uid'>,
     to: string | undefined,
   ): void {
