@@ -1,5 +1,5 @@
 // How fast the ledger writes and verifies, each beside its peer in the same run. Prints figures, asserts nothing.
-// `--seconds <n>` per measurement (default 5), `--connections 1,8,32,64`, `--rows <n>` of the verification (default
+// `--seconds <n>` per measurement (default 3), `--rounds <n>` (default 5), `--connections 1,8,32,64`, `--rows <n>` of the verification (default
 // 10 000 000), `--only throughput|steady|verify`.
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
@@ -12,7 +12,8 @@ import { BenchPostgres } from './postgres.ts';
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '5' },
     connections: { type: 'string', default: '1,8,32,64' },
     rows: { type: 'string', default: '10000000' },
     only: { type: 'string' },
@@ -63,27 +64,31 @@ pgbench -n -M prepared -c ${connections} -j ${Math.min(2, connections)} -T ${sec
 }
 
 async function throughput(server: BenchPostgres): Promise<void> {
-  say(`\nthroughput, ${seconds} s each: pgbench -M prepared and the ledger take turns, three times; medians`);
-  say('connections  TLS  pgbench/s  ledger/s  share (wanted ≥ 90 %)  cores  µs of CPU per write');
+  const rounds = Number(values.rounds);
+  // the best of each is what the other users of a busy machine disturbed least
+  say(`\nthroughput, ${seconds} s each: pgbench -M prepared and the ledger take turns, ${rounds} times`);
+  say('                   best of each                           median of each');
+  say('connections  TLS  pgbench/s  ledger/s  share (wanted ≥ 90 %)  share  cores  µs of CPU per write');
   for (const tls of [false, true]) {
     for (const connections of values.connections.split(',').map(Number)) {
       const peer: number[] = [];
       const own: Rate[] = [];
-      for (let i = 0; i < 3; i++) {
+      for (let i = 0; i < rounds; i++) {
         peer.push(await pgbenchRate(server, tls, connections));
         own.push(await ledgerRate(server, tls, { workload: 'stress', writers: connections }));
       }
-      const theirs = median(peer);
-      const ours = median(own.map((it) => it.perSecond));
+      const rates = own.map((it) => it.perSecond);
       const cores = median(own.map((it) => it.cores));
+      const percent = (ours: number, theirs: number): string => `${((100 * ours) / theirs).toFixed(0)} %`;
       const columns: [string, number][] = [
         [String(connections), 11],
         [tls ? 'yes' : 'no', 4],
-        [theirs.toFixed(0), 10],
-        [ours.toFixed(0), 9],
-        [`${((100 * ours) / theirs).toFixed(0)} %`, 22],
+        [Math.max(...peer).toFixed(0), 10],
+        [Math.max(...rates).toFixed(0), 9],
+        [percent(Math.max(...rates), Math.max(...peer)), 22],
+        [percent(median(rates), median(peer)), 6],
         [cores.toFixed(2), 6],
-        [((1e6 * cores) / ours).toFixed(0), 20],
+        [((1e6 * cores) / median(rates)).toFixed(0), 20],
       ];
       say(columns.map(([text, width]) => text.padStart(width)).join(' '));
     }

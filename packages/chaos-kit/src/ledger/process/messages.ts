@@ -44,6 +44,8 @@ const toWriters = z.discriminatedUnion('kind', [
       tlsServerName: z.string().optional(),
     }),
     historyDir: z.string(),
+    /** How often to tell that it is alive, in ms. */
+    beatMs: z.number(),
     about: z.record(z.string(), z.unknown()).optional(),
   }),
   z.object({ kind: z.literal('address'), id: z.number(), host: z.string(), port: z.number() }),

@@ -15,7 +15,14 @@ export function talkOverStdio(): void {
   process.on('SIGTERM', end);
   const channel = new Channel<ToWriters, FromWriters>(
     { input: process.stdin, output: process.stdout },
-    { parse: parseToWriters, onMessage: (message) => host.take(message), onEnd: end },
+    {
+      parse: parseToWriters,
+      onMessage: (message) => host.take(message),
+      onEnd: (why) => {
+        if (why !== undefined) process.stderr.write(`${why.message}\n`);
+        end();
+      },
+    },
   );
   host.greet();
 }

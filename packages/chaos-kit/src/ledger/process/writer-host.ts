@@ -19,7 +19,6 @@ import { monotonicAheadMs, monotonicMs } from './clock-offset.ts';
 import { PROTOCOL_VERSION } from './messages.ts';
 import type { FromWriters, HistoryPart, ToWriters } from './messages.ts';
 
-const BEAT_MS = 25;
 const GREET_MS = 1000;
 /** How long writes in flight may take when nobody is there any more, in ms. */
 const ORPHAN_MS = 0;
@@ -140,7 +139,7 @@ class Run {
     this.#finished = this.#write();
     history.onFailure = () => this.#endWriting(history.failure);
     if (history.failure !== undefined) this.#endWriting(history.failure);
-    this.#beats = setInterval(() => void this.#beat(), BEAT_MS);
+    this.#beats = setInterval(() => void this.#beat(), parts.beatMs);
   }
 
   static async start(message: Start, addresses: AddressBook, send: Send): Promise<Run> {
@@ -175,7 +174,8 @@ class Run {
       await history.discard();
       throw error;
     }
-    return new Run({ options, now, history, record, writers, abort, send });
+    const { beatMs } = message;
+    return new Run({ options, now, beatMs, history, record, writers, abort, send });
   }
 
   /** Issues no more writes and waits for those in flight, at most `timeoutMs`; what is still open then stays unknown. */
@@ -234,6 +234,7 @@ class Run {
 interface RunParts {
   readonly options: ResolvedLedgerOptions;
   readonly now: () => number;
+  readonly beatMs: number;
   readonly history: HistoryWriter;
   readonly record: RunRecord;
   readonly writers: readonly Writer[];

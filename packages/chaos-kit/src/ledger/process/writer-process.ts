@@ -33,6 +33,9 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+const BEAT_MS = 25;
+/** Elsewhere each of them makes the history be fetched, by way of the API server. */
+const REMOTE_BEAT_MS = 100;
 const CLOCK_SAMPLES = 10;
 const HELLO_TIMEOUT_MS = 30_000;
 /** How much longer than it promises the process may take for an answer, in ms. */
@@ -115,6 +118,7 @@ export class WriterProcess {
       options,
       target: { user, password, database, ca, tlsServerName },
       historyDir: link.historyDir,
+      beatMs: link.sharesDisk ? BEAT_MS : REMOTE_BEAT_MS,
       about,
     };
     await this.#next('started', options.startTimeoutMs + GRACE_MS, signal, start);
