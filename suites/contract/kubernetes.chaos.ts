@@ -9,6 +9,7 @@ import {
   volumeDeleted,
 } from '@cnpg-chaos/chaos-kit';
 import { contract, primaryName, replicaName, row } from './contract.ts';
+import { podFailed, postmasterKilled, postmasterStopped } from './engine-faults.ts';
 import { instanceProbe, replayProbe, standbysProbe, webhookProbe, writeProbe } from './probes.ts';
 
 contract('kubernetes', [
@@ -82,6 +83,25 @@ contract('kubernetes', [
     fault: volumeDeleted,
     options: { target: { replica: 1 } },
     probe: (cluster) => standbysProbe(cluster, 2),
+    effect: { before: 'fails', fresh: 'fails' },
+  }),
+  row({
+    fault: postmasterStopped,
+    options: {},
+    probe: async (cluster) => instanceProbe(cluster, await replicaName(cluster, 0)),
+    // Backends that are there already go on without it.
+    effect: { before: 'works', fresh: 'fails' },
+  }),
+  row({
+    fault: postmasterKilled,
+    options: {},
+    probe: async (cluster) => instanceProbe(cluster, await replicaName(cluster, 0)),
+    effect: { before: 'fails', fresh: 'fails' },
+  }),
+  row({
+    fault: podFailed,
+    options: {},
+    probe: async (cluster) => instanceProbe(cluster, await replicaName(cluster, 1)),
     effect: { before: 'fails', fresh: 'fails' },
   }),
 ]);

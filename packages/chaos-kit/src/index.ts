@@ -62,6 +62,7 @@ export { exhaustConnections } from './engines/kubernetes/exhaust-connections.ts'
 export { kubernetesEngine } from './engines/kubernetes/kubernetes-engine.ts';
 export { type Change, editObject, type EditOptions, type TaintEffect } from './engines/kubernetes/object-edit.ts';
 export { pauseReplay } from './engines/kubernetes/pause-replay.ts';
+export { type PostmasterSignal, signalPostmaster } from './engines/kubernetes/signal-postmaster.ts';
 export { failPod, switchOver } from './engines/kubernetes/status-edits.ts';
 export { defaultEngines, type EngineRegistry } from './engines/registry.ts';
 export { engineCandidates, type EngineWish, selectEngine } from './engines/select-engine.ts';

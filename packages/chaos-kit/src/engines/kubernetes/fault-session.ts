@@ -45,6 +45,7 @@ const pauseMs = 1_000;
  * Asks every instance that is ready. One that is not ready is left out: a PostgreSQL that does not run has no sessions,
  * and forgets that its replay was paused.
  *
+ * @param except instances of which it is known that they cannot answer
  * @throws when one that stays ready cannot be asked
  */
 export async function askReadyInstances<Row>(
@@ -52,11 +53,12 @@ export async function askReadyInstances<Row>(
   cluster: { readonly namespace: string; readonly name: string },
   sql: string,
   signal: AbortSignal,
+  except: readonly string[] = [],
 ): Promise<{ instance: string; uid: string; rows: Row[] }[]> {
   // A pod stays ready for a while when its PostgreSQL has just ended.
   for (let look = 1; ; look++) {
     const instances = await listInstances(kube, cluster, { signal });
-    const ready = instances.filter(({ pod }) => pod.ready && !pod.terminating);
+    const ready = instances.filter(({ name, pod }) => pod.ready && !pod.terminating && !except.includes(name));
     try {
       return await Promise.all(
         ready.map(async ({ name, pod }) => {

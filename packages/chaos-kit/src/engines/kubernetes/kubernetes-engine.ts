@@ -2,10 +2,11 @@ import { missingRights } from '../access.ts';
 import { EngineError } from '../engine-error.ts';
 import type { Engine, EngineContext, UndoEntry } from '../engine.ts';
 import { endFaultSessions, endSessionsCommand, endSessionsKind } from './exhaust-connections.ts';
-import { leftoverSessions } from './leftover-sessions.ts';
+import { leftoverProcesses } from './leftover-processes.ts';
 import { leftoverEdits, revertEdit, revertEditCommand, revertEditKind } from './object-edit.ts';
 import { resumeReplay, resumeReplayCommand, resumeReplayKind } from './pause-replay.ts';
 import { parseRight } from './rights.ts';
+import { continuePostmaster, continuePostmasterCommand, continuePostmasterKind } from './signal-postmaster.ts';
 
 interface Undo {
   carryOut(kube: EngineContext['kube'], entry: UndoEntry, signal: AbortSignal): Promise<string>;
@@ -15,6 +16,7 @@ interface Undo {
 const undos: Readonly<Record<string, Undo>> = {
   [revertEditKind]: { carryOut: revertEdit, command: revertEditCommand },
   [endSessionsKind]: { carryOut: endFaultSessions, command: endSessionsCommand },
+  [continuePostmasterKind]: { carryOut: continuePostmaster, command: continuePostmasterCommand },
   [resumeReplayKind]: { carryOut: resumeReplay, command: resumeReplayCommand },
 };
 
@@ -30,7 +32,7 @@ export const kubernetesEngine: Engine = {
   },
   manualCommand: (entry) => undoOf(entry).command(entry),
   async leftovers(context, signal) {
-    const found = await Promise.all([leftoverEdits(context, signal), leftoverSessions(context, signal)]);
+    const found = await Promise.all([leftoverEdits(context, signal), leftoverProcesses(context, signal)]);
     return found.flat();
   },
 };
