@@ -1,14 +1,18 @@
 import {
   chaosMeshEngine,
   type ClusterUnderTest,
+  cpuStress,
   defineFault,
   dnsChaos,
   dnsNeeds,
   type EngineContext,
   ioChaos,
+  ioLatency,
   ioNeeds,
   networkChaos,
+  networkLatency,
   networkNeeds,
+  packetLoss,
   podChaos,
   type Action,
   type PodTarget,
@@ -124,6 +128,24 @@ describe('fault objects of Chaos Mesh', () => {
       );
       expect(found).toMatchObject({ partition: [], bandwidth: [] });
       expect(found['io']?.join()).toContain('is not allowed');
+      // The same through the fixtures that need them.
+      const engine = 'chaos-mesh';
+      if (found['delay with target']?.length !== 0) {
+        const slow = chaos.inject(networkLatency, { to: 'all-replicas', latency: '50ms', engine });
+        await expect(slow).rejects.toThrow(
+          /network-latency: no usable engine\s+engine "chaos-mesh": the kernel has no sch_/,
+        );
+        const lossy = chaos.inject(packetLoss, { to: 'all-replicas', percent: 10, engine });
+        await expect(lossy).rejects.toThrow(
+          /packet-loss: no usable engine\s+engine "chaos-mesh": the kernel has no sch_/,
+        );
+      }
+      const io = chaos.inject(ioLatency, { latency: '50ms', engine });
+      await expect(io).rejects.toThrow(/io-latency: no usable engine\s+engine "chaos-mesh": IOChaos tampers/);
+      const stressed = chaos.inject(cpuStress, { engine });
+      await expect(stressed).rejects.toThrow(
+        /cpu-stress: engine "chaos-mesh" cannot do this fault \(what its stressors take/,
+      );
       expect(await preflight(['eviction'])).toEqual(['it has no eviction']);
       chaos.expectVerdict('inconclusive', 'nothing is broken here');
     },

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { probeStream, type StreamRate } from '../engines/agent/probe.ts';
 import { shape } from '../engines/agent/shape.ts';
+import { networkBetween } from '../engines/chaos-mesh/network-between.ts';
+import { networkNeeds } from '../engines/chaos-mesh/network-chaos.ts';
 import { betweenPeers, mostPeers, peersBetween } from './between-peers.ts';
 import { rateFits } from './bounds.ts';
 import { defineFault, type FaultContext } from './fault.ts';
@@ -28,8 +30,12 @@ export const bandwidthLimit = defineFault({
   options,
   target: peersBetween,
   maxTargets: mostPeers,
-  engines: { agent: ({ targets, options: { oneWay, rate } }) => shape(targets, { oneWay, bits: rate }) },
-  needs: { agent: ['shape'] },
+  engines: {
+    agent: ({ targets, options: { oneWay, rate } }) => shape(targets, { oneWay, bits: rate }),
+    'chaos-mesh': ({ targets, options: { oneWay, rate } }) =>
+      networkBetween({ kind: 'bandwidth', bitsPerSecond: rate }, targets, oneWay),
+  },
+  needs: { agent: ['shape'], 'chaos-mesh': networkNeeds('bandwidth', true) },
   occupies: ({ targets }) =>
     targets.flatMap((target) => (target.kind === 'pod' ? [`interface of pod ${target.uid}`] : [])),
   evidence: {

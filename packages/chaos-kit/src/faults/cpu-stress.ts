@@ -34,6 +34,10 @@ export const cpuStress = defineFault<typeof options, PodTarget>({
   engines: {
     agent: ({ targets, options: { workers } }) => hog(targets, POSTGRES_CONTAINER, { kind: 'cpu', workers }),
   },
+  unsupported: {
+    'chaos-mesh':
+      'what its stressors take cannot be seen from outside; use stressChaos() in a fault with evidence of its own',
+  },
   needs: { agent: ['hog'] },
   evidence: {
     effect: async ({ kube, targets, options: { workers } }, signal) => {

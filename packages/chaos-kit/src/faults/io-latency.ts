@@ -2,6 +2,7 @@ import { POSTGRES_CONTAINER } from '@cnpg-chaos/cnpg-utils';
 import { z } from 'zod';
 import { durationSchema } from '../config/duration-schema.ts';
 import { throttle, writeLatency } from '../engines/agent/throttle.ts';
+import { ioChaos, ioNeeds } from '../engines/chaos-mesh/io-chaos.ts';
 import { podSelector, podTargetSpec } from '../targets/target-spec.ts';
 import { describeTarget, type PodTarget } from '../targets/target.ts';
 import { withinFactor } from './bounds.ts';
@@ -33,8 +34,16 @@ export const ioLatency = defineFault<typeof options, PodTarget>({
   engines: {
     agent: ({ targets, options: { volume, latency } }) =>
       throttle(targets, { container: POSTGRES_CONTAINER, mount: mountOf(volume) }, { latencyMs: latency }),
+    'chaos-mesh': ({ targets, options: { volume, latency } }) =>
+      ioChaos({
+        targets,
+        container: POSTGRES_CONTAINER,
+        volumePath: mountOf(volume),
+        effect: { kind: 'latency', delayMs: latency },
+        methods: ['write', 'fsync'],
+      }),
   },
-  needs: { agent: ['throttle'] },
+  needs: { agent: ['throttle'], 'chaos-mesh': ioNeeds },
   occupies: ({ targets, options: { volume } }) => targets.map(({ uid }) => writesOf(volume, uid)),
   evidence: {
     effect: async (context, signal) =>

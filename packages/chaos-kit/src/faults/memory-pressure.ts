@@ -38,6 +38,10 @@ export const memoryPressure = defineFault<typeof options, PodTarget>({
         mebibytes: mebibytes === 'to-the-limit' ? 0 : mebibytes,
       }),
   },
+  unsupported: {
+    'chaos-mesh':
+      'what its stressors take cannot be seen from outside; use stressChaos() in a fault with evidence of its own',
+  },
   needs: { agent: ['hog'] },
   occupies: ({ targets }) => targets.map(({ uid }) => `memory of pod ${uid}`),
   evidence: {

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { durationSchema } from '../config/duration-schema.ts';
 import { delay } from '../engines/agent/delay.ts';
+import { networkBetween } from '../engines/chaos-mesh/network-between.ts';
+import { networkNeeds } from '../engines/chaos-mesh/network-chaos.ts';
 import { type ProbePlace, probeMesh } from '../engines/agent/probe.ts';
 import { betweenPeers, mostPeers, peersBetween } from './between-peers.ts';
 import { latencyFits } from './bounds.ts';
@@ -33,8 +35,10 @@ export const networkLatency = defineFault({
   engines: {
     agent: ({ targets, options: { oneWay, latency, jitter } }) =>
       delay(targets, { oneWay, latencyMs: latency, jitterMs: Math.min(jitter, latency) }),
+    'chaos-mesh': ({ targets, options: { oneWay, latency, jitter } }) =>
+      networkBetween({ kind: 'delay', latencyMs: latency, jitterMs: Math.min(jitter, latency) }, targets, oneWay),
   },
-  needs: { agent: ['delay'] },
+  needs: { agent: ['delay'], 'chaos-mesh': networkNeeds('delay', true) },
   evidence: {
     effect: async (context, signal) => {
       const wantedMs = addedMs(context);

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { cut } from '../engines/agent/cut.ts';
+import { networkBetween } from '../engines/chaos-mesh/network-between.ts';
+import { networkNeeds } from '../engines/chaos-mesh/network-chaos.ts';
 import { betweenPeers, mostPeers, peersBetween } from './between-peers.ts';
 import { lossFits } from './bounds.ts';
 import { defineFault } from './fault.ts';
@@ -30,8 +32,10 @@ export const packetLoss = defineFault({
   engines: {
     agent: ({ targets, options: { oneWay, percent } }) =>
       cut(targets, { oneWay, how: 'drop', percent, ends: 'arrival' }),
+    'chaos-mesh': ({ targets, options: { oneWay, percent } }) =>
+      networkBetween({ kind: 'loss', percent }, targets, oneWay),
   },
-  needs: { agent: ['cut'] },
+  needs: { agent: ['cut'], 'chaos-mesh': networkNeeds('loss', true) },
   evidence: {
     effect: async ({ kube, targets, options: { oneWay, percent } }, signal) => {
       const reach = await reachBetween(kube, targets, signal);
