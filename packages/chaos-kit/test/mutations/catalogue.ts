@@ -78,20 +78,22 @@ export const MUTATIONS = {
     found: ['read-only'],
   },
   M9: {
-    broken: '`fsync = off`, and the page cache is lost',
-    must: 'lost > 0',
-    where: 'none',
-    why: 'needs a file system that can lose its cache (lazyfs, dm-flakey); without it only the refused claim is tested',
+    broken:
+      '`fsync = off`, and all that was in the page cache is lost (emulated: back to a copy; nothing was flushed since)',
+    must: 'lost > 0, on the same timeline; the claim is refused because of the setting',
+    where: 'component',
     verdict: 'fail',
     found: ['lost'],
+    may: ['time-travel'],
   },
   M10: {
-    broken: '`synchronous_commit = remote_write`, the page cache of the standby is lost, failover',
-    must: 'lost > 0',
-    where: 'none',
-    why: 'as M9',
+    broken:
+      '`synchronous_commit = remote_write`, and the page cache of a standby that does not flush is lost (emulated: back to a copy); failover',
+    must: 'the start is refused; with that guard off lost = acknowledged since, exact to the row',
+    where: 'component',
     verdict: 'fail',
-    found: ['lost'],
+    found: ['lost', 'beyond-fork'],
+    may: ['time-travel'],
   },
   M11: {
     broken: 'the volume of a standby is put back to an old copy, then it is promoted',
@@ -128,8 +130,7 @@ export const MUTATIONS = {
   M15: {
     broken: 'an index that lies: rows are in the table and not in the index',
     must: 'index scan and sequential scan differ',
-    where: 'none',
-    why: 'no checker compares index and table yet',
+    where: 'component',
     verdict: 'fail',
     found: ['replica-compare'],
     may: ['amcheck', 'stale-read', 'time-travel', 'resurrected', 'vanished'],

@@ -2,6 +2,7 @@ import { describe, expect } from 'vitest';
 import { Ledger, LedgerDurabilityError } from '../../src/ledger/index.ts';
 import { run } from '../component/container-host.ts';
 import { PostgresCluster } from '../component/postgres-cluster.ts';
+import type { PostgresInstance } from '../component/postgres-instance.ts';
 import { mutation } from './mutation.ts';
 import { cutOff, failOver, missingOn, SOON, startLedger, WRITERS } from './scenes.ts';
 
@@ -68,6 +69,8 @@ describe('mutations: acknowledged writes are lost', () => {
     await ledger.waitForAcks(50, SOON);
     await ledger.stop();
     await failOver(cluster, cut);
+    // it would be waited for, and can never follow the new timeline
+    await good.kill();
     const lost = await missingOn(cut, ledger);
     const result = await ledger.verify({ final: cluster.final });
     expect(lost).toBeGreaterThanOrEqual(50);
@@ -79,19 +82,62 @@ describe('mutations: acknowledged writes are lost', () => {
     return result;
   });
 
+  mutation('M9', async (seed) => {
+    await using cluster = await PostgresCluster.start({ standbys: 0, sync: false });
+    const { primary } = cluster;
+    await primary.configure({ fsync: 'off' });
+    await using ledger = await startLedger(cluster.observed, seed);
+    await keepCopy(primary);
+    await primary.start();
+    await ledger.waitForAcks(100, SOON);
+    await ledger.stop();
+    await primary.kill();
+    await backToCopy(primary);
+    await primary.start();
+    const result = await ledger.verify({ final: cluster.final });
+    expect(result.counts.lost).toBeGreaterThanOrEqual(100);
+    // nobody who looks at the server could tell: it is the same, on the same timeline
+    expect(result.timelines).toEqual([1]);
+    expect(result.zeroLossClaim.reason).toContain('fsync is "off"');
+    return result;
+  });
+
+  mutation('M10', async (seed) => {
+    await using cluster = await PostgresCluster.start();
+    const replica = cluster.standby();
+    await replica.configure({ fsync: 'off' });
+    await cluster.primary.sql('alter role app set synchronous_commit = remote_write');
+    await expect(Ledger.start(cluster.target, { seed, expectSync: true })).rejects.toThrow(
+      'synchronous_commit is "remote_write"',
+    );
+    await using ledger = await startLedger(cluster.observed, seed);
+    await keepCopy(replica);
+    await replica.start();
+    await ledger.waitForAcks(100, SOON);
+    await ledger.stop();
+    await replica.kill();
+    await cluster.primary.kill();
+    await backToCopy(replica);
+    await replica.start();
+    await replica.promote();
+    cluster.route = replica;
+    const lost = await missingOn(replica, ledger);
+    const result = await ledger.verify({ final: cluster.final });
+    expect(lost).toBeGreaterThanOrEqual(100);
+    expect(result.counts).toMatchObject({ lost, unknown: 0 });
+    return result;
+  });
+
   mutation('M11', async (seed) => {
     await using cluster = await PostgresCluster.start({ sync: false });
     const replica = cluster.standby();
     await using ledger = await startLedger(cluster.observed, seed);
-    const stop = `pg_ctl -D ${replica.dir} -m fast -w stop >/dev/null`;
-    await run(replica.host, `${stop}; cp -a ${replica.dir} ${replica.dir}.old`);
+    await keepCopy(replica);
     await replica.start();
     await ledger.waitForAcks(100, SOON);
-    await run(
-      replica.host,
-      `${stop}; rm -rf ${replica.dir}; mv ${replica.dir}.old ${replica.dir}
-       echo "primary_conninfo = ''" >> ${replica.dir}/postgresql.auto.conf`,
-    );
+    await replica.kill();
+    await backToCopy(replica);
+    await run(replica.host, `echo "primary_conninfo = ''" >> ${replica.dir}/postgresql.auto.conf`);
     await replica.start();
     await ledger.stop();
     await failOver(cluster, replica);
@@ -120,3 +166,13 @@ describe('mutations: acknowledged writes are lost', () => {
     return result;
   });
 });
+
+/** Stops a server and keeps a copy of its volume, as a snapshot would be. */
+async function keepCopy({ host, dir }: PostgresInstance): Promise<void> {
+  await run(host, `pg_ctl -D ${dir} -m fast -w stop >/dev/null; cp -a ${dir} ${dir}.old`);
+}
+
+/** What was written since is gone. */
+async function backToCopy({ host, dir }: PostgresInstance): Promise<void> {
+  await run(host, `rm -rf ${dir}; mv ${dir}.old ${dir}`);
+}
