@@ -25,91 +25,117 @@ const CLASSES = [
   { mask: WW | WR | RW, critical: RW, spaced: false },
 ] as const;
 
-/** How many edges of a component are tried for a short cycle, and how many cycles of a type are kept of it. */
-const MAX_TRIED = 64;
-const MAX_KEPT = 10;
+/** How many edges are tried for a short cycle: in one component, and in all of a class. */
+const MAX_TRIED = { component: 64, all: 2000 } as const;
 /** States that a search for a short cycle may visit. */
 const SHORT_SEARCH = 20_000;
 
 /**
- * Finds cycles in the graph of `transactions` first nodes, shortest first within each component and type. Whether there is one of
- * a class is exact; how many are listed is bounded. Cycles that need the order in real time are looked for where no
- * graver or equal one exists without it.
+ * Finds cycles in the graph of `transactions` first nodes, gravest class first, then shortest first. Whether there is one of a class
+ * is exact; how many are listed is bounded. Cycles that need the order in real time are looked for where no graver or
+ * equal one exists without it.
  */
-export function findCycles(graph: Graph, transactions: number): Cycle[] {
-  const all = cyclicComponents(graph, WW | WR | RW | RT | PASS);
+export function findCycles(whole: Graph, transactions: number): Cycle[] {
+  const all = cyclicComponents(whole, WW | WR | RW | RT | PASS);
   if (all.count === 0) return [];
+  const part = cyclicPart(whole, all);
   const cycles: Cycle[] = [];
-  for (const part of split(graph, all.of, all.count)) {
-    let gravest: number = CLASSES.length;
-    for (const [i, { mask, critical, spaced }] of CLASSES.entries()) {
-      const found = cyclesThrough(part, { mask, critical, spaced, transactions });
-      if (found.length > 0) gravest = Math.min(gravest, i);
-      cycles.push(...found);
+  // by node, the gravest class that it is on a cycle of; first without the order in real time
+  const gravest = new Uint8Array(part.graph.nodes).fill(CLASSES.length);
+  const note = (components: Components, spaced: boolean, index: number): void => {
+    for (const [state, component] of components.of.entries()) {
+      const node = spaced ? state >> 1 : state;
+      if (component >= 0) gravest[node] = Math.min(gravest[node] ?? index, index);
     }
-    for (const [i, { mask, spaced }] of CLASSES.entries()) {
-      if (i >= gravest) break;
-      const found = cyclesThrough(part, { mask: mask | RT | PASS, critical: RT, spaced, transactions });
-      cycles.push(...found);
-      if (found.length > 0) break;
+  };
+  for (const [i, { mask, critical, spaced }] of CLASSES.entries()) {
+    const components = cyclicComponents(part.graph, mask, spaced);
+    cycles.push(...cyclesThrough(part, { mask, critical, spaced, transactions, components }));
+    note(components, spaced, i);
+  }
+  for (const [i, { mask: plain, spaced }] of CLASSES.entries()) {
+    const mask = plain | RT | PASS;
+    const components = cyclicComponents(part.graph, mask, spaced);
+    const known = new Set<number>();
+    for (const [state, component] of components.of.entries()) {
+      if (component >= 0 && (gravest[spaced ? state >> 1 : state] ?? 0) <= i) known.add(component);
     }
+    for (const [state, component] of components.of.entries()) if (known.has(component)) components.of[state] = -1;
+    cycles.push(...cyclesThrough(part, { mask, critical: RT, spaced, transactions, components }));
+    note(components, spaced, i);
   }
   return cycles;
 }
 
-/** A component as a graph of its own, with the numbers its nodes have in the whole. */
+/** What lies on cycles, as a graph of its own, with the numbers its nodes have in the whole. */
 interface Part {
   readonly graph: Graph;
   readonly nodes: readonly number[];
 }
 
-function split(graph: Graph, of: Int32Array, count: number): Part[] {
-  const nodes: number[][] = Array.from({ length: count }, () => []);
+function cyclicPart(whole: Graph, { of }: Components): Part {
+  const nodes: number[] = [];
   const local = new Int32Array(of.length);
-  for (let n = 0; n < of.length; n++) {
-    const list = nodes[of[n] ?? -1];
-    if (list !== undefined) local[n] = list.push(n) - 1;
-  }
-  const parts = nodes.map((list) => ({ graph: new Graph(list.length), nodes: list }));
-  for (let e = 0; e < graph.edges; e++) {
-    const [from, to] = [graph.from.at(e), graph.to.at(e)];
+  for (let n = 0; n < of.length; n++) if ((of[n] ?? -1) >= 0) local[n] = nodes.push(n) - 1;
+  const graph = new Graph(nodes.length);
+  for (let e = 0; e < whole.edges; e++) {
+    const [from, to] = [whole.from.at(e), whole.to.at(e)];
     const component = of[from] ?? -1;
     if (component < 0 || component !== of[to]) continue;
-    parts[component]?.graph.add(local[from] ?? 0, local[to] ?? 0, graph.kind.at(e), graph.about.at(e));
+    graph.add(local[from] ?? 0, local[to] ?? 0, whole.kind.at(e), whole.about.at(e));
   }
-  return parts;
+  return { graph, nodes };
 }
 
-function cyclesThrough(
-  { graph, nodes }: Part,
-  search: { mask: number; critical: number; spaced: boolean; transactions: number },
-): Cycle[] {
-  const { mask, critical, spaced, transactions } = search;
-  const components = cyclicComponents(graph, mask, spaced);
+interface Search {
+  readonly mask: number;
+  /** Kind of the edges through which cycles are looked for. */
+  readonly critical: number;
+  readonly spaced: boolean;
+  readonly transactions: number;
+  readonly components: Components;
+}
+
+function cyclesThrough({ graph, nodes }: Part, search: Search): Cycle[] {
+  const { critical, spaced, transactions, components } = search;
   if (components.count === 0) return [];
   const found = new Map<string, Cycle>();
-  const candidates: number[] = [];
-  for (let e = 0; e < graph.edges && candidates.length < MAX_TRIED; e++) {
+  for (const candidates of candidatesOf(graph, search)) {
+    const short = candidates.flatMap((e) => {
+      const way = cycleThrough(graph, e, { ...search, limit: SHORT_SEARCH });
+      return way === undefined ? [] : [way];
+    });
+    const [first] = candidates;
+    // every candidate is on a cycle, however long
+    const long = short.length > 0 || first === undefined ? undefined : cycleThrough(graph, first, search);
+    for (const way of long === undefined ? short : [long]) {
+      const steps = fromFirst(collapse(graph, way, nodes, transactions));
+      const type = classify(steps);
+      // found by its weaker test too: it is listed as what it is, once
+      if (type === undefined || (critical === RW && !spaced && !type.startsWith('G2'))) continue;
+      const name = steps.map(({ from }) => from).join(' ');
+      if (!found.has(name)) found.set(name, { type, steps });
+    }
+  }
+  return [...found.values()].toSorted((a, b) => a.steps.length - b.steps.length);
+}
+
+/** Edges that lie on a cycle, by component. */
+function candidatesOf(graph: Graph, { critical, spaced, components }: Search): Iterable<number[]> {
+  const byComponent = new Map<number, number[]>();
+  let count = 0;
+  for (let e = 0; e < graph.edges && count < MAX_TRIED.all; e++) {
     if (graph.kind.at(e) !== critical) continue;
-    if (endsOf(graph, e, spaced, components) !== undefined) candidates.push(e);
+    const ends = endsOf(graph, e, spaced, components);
+    if (ends === undefined) continue;
+    const component = components.of[ends[0]] ?? -1;
+    const edges = byComponent.get(component);
+    if (edges === undefined) byComponent.set(component, [e]);
+    else if (edges.length < MAX_TRIED.component) edges.push(e);
+    else continue;
+    count++;
   }
-  const short = candidates.flatMap((e) => {
-    const way = cycleThrough(graph, e, { mask, spaced, components, limit: SHORT_SEARCH });
-    return way === undefined ? [] : [way];
-  });
-  const [first] = candidates;
-  // every candidate is on a cycle, however long
-  const long =
-    short.length > 0 || first === undefined ? undefined : cycleThrough(graph, first, { mask, spaced, components });
-  for (const way of long === undefined ? short : [long]) {
-    const steps = fromFirst(collapse(graph, way, nodes, transactions));
-    const type = classify(steps);
-    // found by its weaker test too: it is listed as what it is, once
-    if (type === undefined || (critical === RW && !spaced && !type.startsWith('G2'))) continue;
-    const name = steps.map(({ from }) => from).join(' ');
-    if (!found.has(name)) found.set(name, { type, steps });
-  }
-  return [...found.values()].toSorted((a, b) => a.steps.length - b.steps.length).slice(0, MAX_KEPT);
+  return byComponent.values();
 }
 
 /** The states between which an edge that lies on a cycle leads. */
