@@ -1,7 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
+  appCredentials,
   applyManifests,
+  askInstance,
   buildCluster,
   ClusterNotFoundError,
   clusterProfiles,
@@ -17,6 +19,7 @@ import {
   formatDump,
   getCluster,
   holdVolume,
+  instanceStatus,
   InvalidError,
   KindNotFoundError,
   KubeClient,
@@ -88,6 +91,19 @@ test('files of an instance', async () => {
   await expect(fileExists(kube, place(pod.name), `${PGDATA}/none`)).resolves.toBe(false);
   await expect(directoryIsEmpty(kube, place(pod.name), `${PGDATA}/pg_twophase`)).resolves.toBe(true);
   await expect(directoryIsEmpty(kube, place(pod.name), `${PGDATA}/base`)).resolves.toBe(false);
+});
+
+test('an instance manager answers at the address of its pod, without the API server', async () => {
+  const { name, pod } = await currentPrimary(kube, ref);
+  const { ca, serverName } = await appCredentials(kube, ref);
+  const address = { ip: pod.ip ?? '', tls: { ca, serverName } };
+  await expect(instanceStatus(address)).resolves.toMatchObject({
+    isPrimary: true,
+    pod: { metadata: { name } },
+    replicationInfo: [{ state: 'streaming' }, { state: 'streaming' }],
+  });
+  await expect(askInstance(address, '/healthz')).resolves.toMatchObject({ status: 200 });
+  await expect(askInstance(address, '/failsafe')).resolves.toMatchObject({ status: 200 });
 });
 
 test('a dump has every part', async () => {
