@@ -34,7 +34,7 @@ export interface LedgerOptions {
   expectSync?: boolean | undefined;
   /** After how long a write without an answer is given up by destroying its socket, in ms, 100 to 600 000. Default 10 000. */
   opTimeoutMs?: number | undefined;
-  /** Bound of connecting and authenticating, in ms, 100 to 60 000. Default 2 000. */
+  /** Bound of connecting and authenticating once the run has begun, in ms, 100 to 60 000. Default 2 000. */
   connectTimeoutMs?: number | undefined;
   /** How long a due write may wait for a free writer before it is dropped, in ms, 1 000 to 600 000. Default 30 000. */
   maxBacklogMs?: number | undefined;

@@ -16,10 +16,10 @@ export async function createRunTable(
   record: RunRecord,
   signal: AbortSignal,
 ): Promise<void> {
-  const { connectTimeoutMs, startTimeoutMs, table } = options;
-  const session = await Session.open(target, { applicationName: options.applicationName, connectTimeoutMs, signal });
+  const { applicationName, startTimeoutMs, table } = options;
+  const session = await Session.open(target, { applicationName, connectTimeoutMs: startTimeoutMs, signal });
   try {
-    const facts = await session.facts(connectTimeoutMs);
+    const facts = await session.facts(startTimeoutMs);
     record.learnSettings(facts);
     const objection = startObjection(facts, options);
     if (objection !== undefined) throw objection;

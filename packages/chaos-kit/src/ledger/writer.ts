@@ -50,7 +50,8 @@ export class Writer {
 
   /** Opens the first session, so that a run begins with all its connections. Rejects when that is not possible. */
   async connect(): Promise<void> {
-    await this.#connect();
+    // a server that has yet to answer for the first time is not one that has gone: all the time of the start is for it
+    await this.#connect(this.#context.options.startTimeoutMs);
   }
 
   /** Writes until the schedule ends. Never rejects for what a server does. */
@@ -141,14 +142,14 @@ export class Writer {
     if (facts !== undefined) this.#context.record.learnSettings(facts);
   }
 
-  async #connect(): Promise<[Session, SessionFacts]> {
+  async #connect(timeoutMs = this.#context.options.connectTimeoutMs): Promise<[Session, SessionFacts]> {
     const { target, options, record, signal, now } = this.#context;
     this.#session?.destroy('replaced');
     this.#session = undefined;
-    const { applicationName, connectTimeoutMs, maxSessions } = options;
-    const session = await Session.open(target, { applicationName, connectTimeoutMs, signal });
+    const { applicationName, maxSessions } = options;
+    const session = await Session.open(target, { applicationName, connectTimeoutMs: timeoutMs, signal });
     try {
-      const facts = await session.facts(connectTimeoutMs);
+      const facts = await session.facts(timeoutMs);
       signal.throwIfAborted();
       const most = Math.min(maxSessions, ownShare(facts) ?? maxSessions);
       if (facts.ownSessions > most) {

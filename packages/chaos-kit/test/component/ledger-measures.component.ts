@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Ledger, LedgerDurabilityError, LedgerStartError, LedgerTimeoutError } from '../../src/ledger/index.ts';
 import { PostgresCluster } from './postgres-cluster.ts';
+import { TcpRelay } from './tcp-relay.ts';
 
 const options = { writers: 4, rate: 500, seed: 1, keepTable: 'never' } as const;
 
@@ -125,6 +126,14 @@ describe('a ledger refuses to start', () => {
     const start = Ledger.start(cluster.target, { ...options, table: 'ledger_taken' });
     await expect(start).rejects.toThrow(LedgerStartError);
     await expect(start).rejects.toThrow('table ledger_taken could not be created: 42P07');
+  });
+
+  test('when a server does not answer in time, and says how far it came', async () => {
+    await using relay = await TcpRelay.start(() => cluster.address);
+    const target = { ...cluster.target, resolveHost: async () => relay.address };
+    relay.dropReplies = true;
+    const start = Ledger.start(target, { ...options, startTimeoutMs: 1000 });
+    await expect(start).rejects.toThrow('could not start within 1000 ms: its table was not created');
   });
 
   test('with a wrong password, or when nobody listens', async () => {

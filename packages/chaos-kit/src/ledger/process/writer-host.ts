@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EventLoopMonitor } from '../../observers/event-loop.ts';
-import { errorReason } from '../errors.ts';
+import { LedgerStartError, errorReason } from '../errors.ts';
 import { HISTORY_FILES } from '../history/format.ts';
 import { HistoryWriter } from '../history/history-writer.ts';
 import type { ResolvedLedgerOptions } from '../options.ts';
@@ -20,6 +20,7 @@ import { PROTOCOL_VERSION } from './messages.ts';
 import type { FromWriters, HistoryPart, ToWriters } from './messages.ts';
 
 const GREET_MS = 1000;
+const CONNECT_TOGETHER = 8;
 /** How long writes in flight may take when nobody is there any more, in ms. */
 const ORPHAN_MS = 0;
 const MAX_PART_BYTES = 1024 * 1024;
@@ -161,18 +162,37 @@ class Run {
     const kept = (): Promise<boolean> => history.kept();
     const context = { target, options, record, payloads, signal: abort.signal, now, kept };
     const writers = Array.from({ length: options.writers }, (_, index) => new Writer(index, context));
+    const { startTimeoutMs } = options;
     let created = false;
+    let connected = 0;
+    const late = setTimeout(() => abort.abort(), startTimeoutMs);
     try {
-      const signal = AbortSignal.any([abort.signal, AbortSignal.timeout(options.startTimeoutMs)]);
-      await createRunTable(target, options, record, signal);
+      await createRunTable(target, options, record, abort.signal);
       created = true;
-      await Promise.all(writers.map((writer) => writer.connect()));
+      // a few at a time: each costs a server and us a key derivation
+      for (let i = 0; i < writers.length; i += CONNECT_TOGETHER)
+        await Promise.all(
+          writers.slice(i, i + CONNECT_TOGETHER).map(async (writer) => {
+            await writer.connect();
+            connected++;
+          }),
+        );
     } catch (error) {
+      const timedOut = abort.signal.aborted;
       abort.abort();
       for (const writer of writers) writer.abandon('start failed');
       if (created) await dropRunTable(target, options).catch(() => undefined);
       await history.discard();
-      throw error;
+      if (!timedOut) throw error;
+      const progress = created
+        ? `${connected} of ${writers.length} connections were open`
+        : 'its table was not created';
+      throw new LedgerStartError(
+        `the ledger could not start within ${startTimeoutMs} ms: ${progress}; last seen: ${errorReason(error)}`,
+        { cause: error },
+      );
+    } finally {
+      clearTimeout(late);
     }
     const { beatMs } = message;
     return new Run({ options, now, beatMs, history, record, writers, abort, send });
