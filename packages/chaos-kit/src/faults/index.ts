@@ -1,4 +1,5 @@
 // One line per fault, in the order of the alphabet. What is exported here as `withX` is a fixture of the chaos `test`.
+export { apiLatencyFault, withApiLatency } from './api-latency.ts';
 export { apiServerDown, withApiServerDown } from './api-server-down.ts';
 export { bandwidthLimit, withBandwidthLimit } from './bandwidth-limit.ts';
 export { clockSkewed, withClockSkew } from './clock-skewed.ts';

@@ -84,3 +84,15 @@ function handshake(host: string, port: number, signal: AbortSignal): Promise<str
     socket.destroy();
   });
 }
+
+/** The shortest of three reads from the API server, in milliseconds: what it takes when nothing else is in the way. */
+export async function apiReadTime(kube: KubeClient, latencyMs: number, signal: AbortSignal): Promise<number> {
+  const times: number[] = [];
+  const ref = { apiVersion: 'v1', kind: 'Namespace', name: 'kube-system' };
+  for (let i = 0; i < 3; i += 1) {
+    const startedMs = performance.now();
+    await kube.get(ref, { signal, timeoutMs: 4 * latencyMs + 5_000 });
+    times.push(performance.now() - startedMs);
+  }
+  return Math.min(...times);
+}

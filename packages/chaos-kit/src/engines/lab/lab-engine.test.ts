@@ -5,6 +5,7 @@ import { runLabel } from '../../safety/labels.ts';
 import type { EngineContext, UndoEntry, UndoStep } from '../engine.ts';
 import type { LabControl } from '../lab-control.ts';
 import { labEngine } from './lab-engine.ts';
+import { apiLatency } from './api-latency.ts';
 import { leftoversIn } from './leftover-machines.ts';
 import { machineIsolated } from './machine-isolated.ts';
 import { machinePower } from './machine-power.ts';
@@ -62,6 +63,7 @@ test('a reboot comes back when it was asked to, but not after its time to live',
 test.each([
   ['a service is stopped', serviceDown('w1', 'kubelet', 'stop'), 'kill -KILL', 'service kubelet start'],
   ['a service is frozen', serviceDown('control-plane', 'etcd', 'freeze'), 'kill -STOP', 'kill -CONT'],
+  ['the API server is slow', apiLatency('control-plane', 200), 'api-latency.pl 6443 200 60', '-t mangle -D INPUT'],
   ['a machine is cut off', machineIsolated('w1'), '-I FORWARD -i eth0', '-X CNPG-CHAOS-ISOLATED'],
 ])('%s by a script, and the way back lies on the machine first', async (_what, action, act, undo) => {
   const lab = fakeLab();
@@ -111,13 +113,14 @@ test('leftovers are what is found on the machines, each with its undo', async ()
   await machinePower('w1', 'off').plan(planOf(lab)).act(signal);
   expect(await labEngine.leftovers(contextOf(lab), signal)).toMatchObject([{ runId: 'run-7' }]);
   expect(leftoversIn('frozen etcd\nrun run-7\n', 'test', 'w1')).toMatchObject([{ runId: 'run-7' }]);
-  const seen = leftoversIn('held kubelet\nfrozen etcd\nisolated network\n', 'test', 'w1');
+  const seen = leftoversIn('held kubelet\nfrozen etcd\nisolated network\ndelayed API\n', 'test', 'w1');
   expect(seen.map(({ what }) => what)).toEqual([
     'kubelet on w1 is kept from running',
     'etcd on w1 is frozen',
     'machine w1 is cut off from the network (chain CNPG-CHAOS-ISOLATED)',
+    'the way to the API server on w1 is slow',
   ]);
-  expect(seen.map(({ undo }) => undo.kind)).toEqual(['machine-script', 'machine-script', 'machine-script']);
+  expect(seen.map(({ undo }) => undo.kind)).toEqual(Array.from({ length: 4 }, () => 'machine-script'));
   expect(leftoversIn('', 'test', 'w1')).toEqual([]);
 });
 

@@ -1,6 +1,7 @@
 import type { EngineContext, Leftover } from '../engine.ts';
 import { EngineError } from '../engine-error.ts';
 import type { LabControl } from '../lab-control.ts';
+import { apiLatencyThere, endApiLatency } from './api-latency.ts';
 import { endIsolation, isolationChain } from './machine-isolated.ts';
 import { machineScript, machineScriptFolder, powerOn } from './machine-script.ts';
 import { startService } from './machine-services.ts';
@@ -16,6 +17,7 @@ for file in /run/lab/*.pid; do
 done
 for file in ${machineScriptFolder}/*; do [ -e "$file" ] && sed -n '1s/^# run /run /p' "$file"; done
 iptables -w -n -L ${isolationChain} >/dev/null 2>&1 && echo "isolated network"
+${apiLatencyThere} && echo "delayed API"
 exit 0`;
 
 /** Machines that are off or frozen, services that are held down or stand still, machines that are cut off. */
@@ -47,6 +49,10 @@ export function leftoversIn(text: string, lab: string, machine: string): Leftove
     if (state === 'isolated') {
       const undo = machineScript(lab, machine, 'leftover', endIsolation);
       return [{ what: `machine ${machine} is cut off from the network (chain ${isolationChain})`, undo, runId }];
+    }
+    if (state === 'delayed') {
+      const undo = machineScript(lab, machine, 'leftover', endApiLatency);
+      return [{ what: `the way to the API server on ${machine} is slow`, undo, runId }];
     }
     if (state !== 'held' && state !== 'frozen') return [];
     const what = `${name} on ${machine} is ${state === 'held' ? 'kept from running' : 'frozen'}`;
