@@ -67,6 +67,7 @@ function measured({ measured: { runs, median, worst } }) {
 }
 
 function link(reference) {
+  if (reference.endsWith('/issues')) return `[not reported yet](${reference})`;
   const issue = /cloudnative-pg\/(?:issues|pull)\/(\d+)$/.exec(reference);
   return issue === null ? `CloudNativePG: ${reference}` : `[#${issue[1]}](${reference})`;
 }

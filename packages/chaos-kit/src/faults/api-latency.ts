@@ -20,6 +20,7 @@ export const apiLatencyFault = defineFault({
     latency: durationSchema().refine((ms) => ms >= leastMs, { error: () => `${leastMs} ms or more, such as "1s"` }),
   }),
   target: apiServer(),
+  blast: { controlPlane: true },
   engines: { lab: ({ lab, options }) => apiLatency(controlPlaneOf(lab), options.latency) },
   unsupported: reasonsWithoutLab,
   occupies: () => ['way to kube-apiserver'],

@@ -1,4 +1,9 @@
 // One line per file, in the order of the alphabet.
+export { netCutReplicasSync } from './net-cut-replicas-sync.ts';
+export {
+  netIsolatePrimaryClientInside,
+  netIsolatePrimaryClientInsideAsync,
+} from './net-isolate-primary-client-inside.ts';
 export { nodePowerOffPrimary } from './node-power-off-primary.ts';
 export { opLeaderKillMidFailover } from './op-leader-kill-mid-failover.ts';
 export {
@@ -6,5 +11,6 @@ export {
   podDeletePrimaryBusySessionsDefaults,
 } from './pod-delete-primary-busy-sessions.ts';
 export { podKillPrimaryForce } from './pod-kill-primary-force.ts';
+export { postmasterSigkillPrimary } from './postmaster-sigkill-primary.ts';
 export { quorumPrimaryAndSyncedStandby } from './quorum-primary-and-synced-standby.ts';
 export { switchoverLoadLaggingTarget } from './switchover-load-lagging-target.ts';

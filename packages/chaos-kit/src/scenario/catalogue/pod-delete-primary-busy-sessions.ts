@@ -8,7 +8,7 @@ export const podDeletePrimaryBusySessions: Scenario = {
   id: 'pod-delete-primary-busy-sessions',
   title: `${title}, where a shutdown does not wait for clients`,
   hypothesis:
-    'Given a synchronous cluster with smartShutdownTimeout 0 and 25 sessions held open, when the pod of the primary is deleted with its own grace, then it shuts down fast, releases its lease, and new sessions can write within 20 s.',
+    'Given a synchronous cluster with smartShutdownTimeout 0 and 25 sessions held open, when the pod of the primary is deleted with its own grace, then it shuts down fast, releases its lease, and new sessions can write within 20 s. Sometimes they cannot: the instance manager holds the lease until its own workers have ended.',
   tags: ['ten', 'pod'],
   profile: 'tuned',
   faults: [fault],
@@ -20,18 +20,26 @@ export const podDeletePrimaryBusySessions: Scenario = {
   },
   budget: {
     recovery: {
-      limit: '20s',
+      limit: '45s',
       documented:
-        'a released lease is taken over at once; fast shutdown and promotion take seconds (instance manager, failover)',
-      measured: { runs: 1, median: 5.5, worst: 5.5 },
+        'a released lease is taken over at once, else when its 15 s are over; then the -rw Service and the standby that acknowledges (instance manager, failover)',
+      measured: { runs: 2, median: 16.4, worst: 27.2 },
     },
     converged: {
       limit: '120s',
       documented: 'stopDelay 60 s, then the pod is created anew on its volume and rejoins; no limit is documented',
-      measured: { runs: 1, median: 15.9, worst: 15.9 },
+      measured: { runs: 2, median: 31.5, worst: 47.0 },
     },
   },
-  findings: [],
+  findings: [
+    {
+      issue: 'https://github.com/cloudnative-pg/cloudnative-pg/issues',
+      reason:
+        'PostgreSQL has stopped within a second, but the instance manager waits 30 s for its own workers ("failed waiting for all runnables to end within grace period of 30s") before it releases the lease',
+      sometimes: true,
+      measured: 'writes back after 27.2 s instead of 5.5 s in 1 of 2 runs',
+    },
+  ],
   docs: ['instance_manager', 'https://github.com/cloudnative-pg/cloudnative-pg/issues/7888'],
 };
 
