@@ -58,7 +58,8 @@ export function judgeRun(
   const facts = factsOf(record);
   const counts = compare(record, read);
   const losses = counts.lost + counts.lostWeak > 0 ? findLosses(record) : NO_LOSSES;
-  const checks = runCheckers(CHECKERS, { record, read, counts, ...seen });
+  const { foreign, changed } = read.tally;
+  const checks = runCheckers(CHECKERS, { record, read, counts, foreign, changed, ...seen });
   return {
     ...facts,
     ...judge(record.acknowledged, facts.zeroLossClaim, record.doubts, checks),
@@ -66,8 +67,8 @@ export function judgeRun(
     checks,
     lost: losses.first,
     lossByOrigin: losses.byOrigin,
-    unexpected: read.tally.foreign,
-    corrupted: read.tally.changed,
+    unexpected: foreign,
+    corrupted: changed,
     readFrom: { server: read.server, timeline: read.timeline },
     notes: [
       ...read.unreachable.map((instance) => `sessions could not be checked on ${instance}`),

@@ -2,6 +2,7 @@ import type { Observations } from '../../observers/observation-file.ts';
 import { errorReason } from '../errors.ts';
 import type { ReadFacts } from '../history/rows-file.ts';
 import type { RunRecord } from '../run-record.ts';
+import type { ForeignRow } from '../tally.ts';
 import type { LedgerCounts } from '../verdict.ts';
 
 /** What is known of a run without a final read: what the clients were told and what observers saw. */
@@ -19,6 +20,9 @@ export interface RunEvidence {
 export interface Evidence extends RunEvidence {
   readonly read: Pick<ReadFacts, 'timeline' | 'forks'>;
   readonly counts: LedgerCounts;
+  /** The first rows that nobody attempted to write, and those with a changed payload. */
+  readonly foreign?: readonly ForeignRow[] | undefined;
+  readonly changed?: readonly ForeignRow[] | undefined;
 }
 
 /** What a checker found. */
