@@ -4,7 +4,9 @@ import { Bank, ListAppend } from '../../src/ledger/index.ts';
 import { run, until } from '../component/container-host.ts';
 import { PostgresCluster } from '../component/postgres-cluster.ts';
 import type { PostgresInstance } from '../component/postgres-instance.ts';
-import { SOON, startLedger } from './scenes.ts';
+import { startLedger } from './scenes.ts';
+
+const SOON = { timeoutMs: 120_000 };
 
 /** How many failovers: CLEAN_RUNS, 2 by default. Runs are appended to the file CLEAN_RECORDS, if it is given. */
 const runs = Number(process.env['CLEAN_RUNS'] ?? '2');
@@ -58,8 +60,17 @@ async function cleanRun(
   cluster.route = primary;
   cluster.readRoute = next;
   const { target, final } = cluster;
-  const common = { seed, workers: 4, rate: 60, keepTables: 'never', isolation: 'serializable' } as const;
-  await using ledger = await startLedger(cluster.observed, seed, { expectSync: true });
+  // many runs take long enough that the machine will be busy now and then
+  const connectTimeoutMs = 15_000;
+  const common = {
+    seed,
+    workers: 4,
+    rate: 60,
+    keepTables: 'never',
+    isolation: 'serializable',
+    connectTimeoutMs,
+  } as const;
+  await using ledger = await startLedger(cluster.observed, seed, { expectSync: true, connectTimeoutMs });
   await using append = await ListAppend.start(target, common);
   await using bank = await Bank.start(target, common);
   await Promise.all([append.waitForCommits(30, SOON), bank.waitForCommits(30, SOON)]);
