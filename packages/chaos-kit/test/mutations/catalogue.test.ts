@@ -12,6 +12,7 @@ const read = (path: string): string => readFileSync(new URL(path, import.meta.ur
 const measured = JSON.parse(read('../../../../docs/mutations.json')) as {
   readonly entries: Readonly<Record<string, Measured>>;
   readonly kubernetes: Readonly<Record<string, Measured>>;
+  readonly clean: { readonly runs: number; readonly alarms: number };
 };
 const entries: [string, Mutation][] = Object.entries(MUTATIONS);
 const of = (where: Mutation['where']): string[] => entries.flatMap(([id, it]) => (it.where === where ? [id] : []));
@@ -28,6 +29,11 @@ test('every entry was measured, three times at least, and found every time', () 
   for (const [id, { runs, detected }] of [...Object.entries(plain), ...Object.entries(kubernetes)]) {
     expect({ id, detected, enough: runs >= 3 }).toEqual({ id, detected: runs, enough: true });
   }
+});
+
+test('what is right was not called wrong, in 200 runs at least', () => {
+  expect(measured.clean).toMatchObject({ alarms: 0 });
+  expect(measured.clean.runs).toBeGreaterThanOrEqual(200);
 });
 
 test('what is not built says why', () => {
