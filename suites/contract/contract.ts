@@ -26,6 +26,8 @@ export interface ContractRow<S extends OptionsSchema = OptionsSchema> {
     /** Share of datagrams that must arrive in each direction. */
     readonly delivered?: Delivered;
   };
+  /** What the engines must find while it is in force; missing for what leaves nothing that could be left behind. */
+  readonly leaves?: RegExp;
   /** Within which the effect must be seen by the probe, in milliseconds. @default 30000 */
   readonly seenWithinMs?: number;
   /** Within which the probe is fine again once the fault is healed, in milliseconds. @default 60000 */
@@ -48,7 +50,7 @@ export function contract(engine: EngineName, rows: readonly ContractRow[]): void
     test.override('engine', engine);
     test.override('workload', 'none');
 
-    for (const { fault, options, probe: open, effect, ...limits } of rows) {
+    for (const { fault, options, probe: open, effect, leaves, ...limits } of rows) {
       const { seenWithinMs = 30_000, fineWithinMs = 60_000, measure } = limits;
       test(`${fault.name} ${JSON.stringify(options)}`, { tags: ['contract'] }, async ({ chaos, cluster }) => {
         await cluster.waitForHealthy();
@@ -61,6 +63,10 @@ export function contract(engine: EngineName, rows: readonly ContractRow[]): void
             withinMs: seenWithinMs,
             what: `${fault.name} to be seen (${String(effect.before)}/${String(effect.fresh)})`,
           });
+          if (leaves !== undefined) {
+            const found = (await chaos.leftovers()).found.map(({ what }) => what);
+            expect(found, 'found while it is in force').toContainEqual(expect.stringMatching(leaves));
+          }
           seen = `seen after ${Math.round(afterMs)} ms: before ${sideText(look.before)}, new ${sideText(look.fresh)}${deliveredText(look)}${measure === undefined ? '' : `; ${measure(active, look)}`}`;
         });
         const fine = await until(

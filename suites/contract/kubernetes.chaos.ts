@@ -29,6 +29,7 @@ contract('kubernetes', [
     fault: operatorDown,
     options: { mode: 'scale' },
     probe: webhookProbe,
+    leaves: /^Deployment .* was edited by operator-down-/,
     effect: { before: 'fails', fresh: 'fails' },
   }),
   row({
@@ -47,36 +48,42 @@ contract('kubernetes', [
     fault: fencing,
     options: { target: { replica: 0 } },
     probe: async (cluster) => instanceProbe(cluster, await replicaName(cluster, 0)),
+    leaves: /^Cluster .* was edited by fencing-/,
     effect: { before: 'fails', fresh: 'fails' },
   }),
   row({
     fault: fencing,
     options: { target: 'primary' },
     probe: writeProbe,
+    leaves: /^Cluster .* was edited by fencing-/,
     effect: { before: 'fails', fresh: 'fails' },
   }),
   row({
     fault: connectionsExhausted,
     options: {},
     probe: writeProbe,
+    leaves: /^sessions cnpg-chaos-fault\/connections-exhausted-/,
     effect: { before: 'works', fresh: 'fails' },
   }),
   row({
     fault: replayPaused,
     options: { target: { replica: 0 } },
     probe: async (cluster) => replayProbe(cluster, await replicaName(cluster, 0)),
+    leaves: /^replay is paused on /,
     effect: { before: 'fails', fresh: 'fails' },
   }),
   row({
     fault: nodeDrained,
     options: { node: { nodeOf: { replica: 1 } } },
     probe: async (cluster) => instanceProbe(cluster, await replicaName(cluster, 1)),
+    leaves: /^Node .* was edited by node-drained-/,
     effect: { before: 'fails', fresh: 'fails' },
   }),
   row({
     fault: nodeDrained,
     options: { node: { nodeOf: 'primary' } },
     probe: async (cluster) => instanceProbe(cluster, await primaryName(cluster)),
+    leaves: /^Node .* was edited by node-drained-/,
     effect: { before: 'fails', fresh: 'fails' },
   }),
   row({
@@ -90,6 +97,7 @@ contract('kubernetes', [
     options: {},
     probe: async (cluster) => instanceProbe(cluster, await replicaName(cluster, 0)),
     // Backends that are there already go on without it.
+    leaves: /^the postmaster of .* is stopped/,
     effect: { before: 'works', fresh: 'fails' },
   }),
   row({
