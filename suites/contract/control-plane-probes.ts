@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterUnderTest } from '@cnpg-chaos/chaos-kit';
-import { exec, POSTGRES_CONTAINER, serviceEndpoints } from '@cnpg-chaos/cnpg-utils';
+import { exec, POSTGRES_CONTAINER, probeWebhook, serviceEndpoints } from '@cnpg-chaos/cnpg-utils';
 import { type Probe, timed } from './probes.ts';
 
 // Kubernetes answers in a tenth of that when all is well.
@@ -25,6 +25,14 @@ export function apiProbe({ kube }: ClusterUnderTest, withinMs = answerMs): Probe
     await kube.get({ apiVersion: 'v1', kind: 'Namespace', name: 'kube-system' }, { timeoutMs: 2 * answerMs });
     const ms = Math.round(performance.now() - startedAt);
     return { works: ms <= withinMs, what: `${ms} ms` };
+  });
+}
+
+/** The operator's webhook judges a Cluster. */
+export function webhookProbe({ kube }: ClusterUnderTest): Probe {
+  return sessionless(async () => {
+    const { answers, problem = 'the webhook answers' } = await probeWebhook(kube);
+    return { works: answers, what: problem };
   });
 }
 

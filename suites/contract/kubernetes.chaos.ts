@@ -9,8 +9,9 @@ import {
   volumeDeleted,
 } from '@cnpg-chaos/chaos-kit';
 import { contract, primaryName, replicaName, row } from './contract.ts';
+import { webhookProbe } from './control-plane-probes.ts';
 import { podFailed, postmasterKilled, postmasterStopped } from './engine-faults.ts';
-import { instanceProbe, replayProbe, standbysProbe, webhookProbe, writeProbe } from './probes.ts';
+import { instanceProbe, replayProbe, standbysProbe, writeProbe } from './probes.ts';
 
 contract('kubernetes', [
   row({

@@ -7,7 +7,6 @@ import {
   type ConnectError,
   destroyClient,
   listInstances,
-  probeWebhook,
 } from '@cnpg-chaos/cnpg-utils';
 
 /** One look at what a client sees, through something that was opened before the fault and through something new. */
@@ -154,21 +153,6 @@ export function standbysProbe(cluster: ClusterUnderTest, wanted: number): Promis
     sql: 'SELECT count(*)::int AS value FROM pg_stat_get_wal_senders()',
     good: (value) => value === wanted,
   });
-}
-
-/** The operator's webhook judges a Cluster. It has no sessions: both sides are the same look. */
-export function webhookProbe(cluster: ClusterUnderTest): Probe {
-  return {
-    look: async () => {
-      const side = await timed(async () => {
-        const { answers, problem = 'the webhook answers' } = await probeWebhook(cluster.kube);
-        return { works: answers, what: problem };
-      });
-      return { before: side, fresh: side };
-    },
-    reopen: () => Promise.resolve(),
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  };
 }
 
 /** Address of an instance's pod now. @throws when it has none */
