@@ -35,7 +35,7 @@ export const bandwidthLimit = defineFault({
     'chaos-mesh': ({ targets, options: { oneWay, rate } }) =>
       networkBetween({ kind: 'bandwidth', bitsPerSecond: rate }, targets, oneWay),
   },
-  needs: { agent: ['shape'], 'chaos-mesh': networkNeeds('bandwidth', true) },
+  needs: { agent: ['shape'], 'chaos-mesh': ['agent', ...networkNeeds('bandwidth', true)] },
   occupies: ({ targets }) =>
     targets.flatMap((target) => (target.kind === 'pod' ? [`interface of pod ${target.uid}`] : [])),
   evidence: {

@@ -43,7 +43,7 @@ export const ioLatency = defineFault<typeof options, PodTarget>({
         methods: ['write', 'fsync'],
       }),
   },
-  needs: { agent: ['throttle'], 'chaos-mesh': ioNeeds },
+  needs: { agent: ['throttle'], 'chaos-mesh': ['agent', ...ioNeeds] },
   occupies: ({ targets, options: { volume } }) => targets.map(({ uid }) => writesOf(volume, uid)),
   evidence: {
     effect: async (context, signal) =>

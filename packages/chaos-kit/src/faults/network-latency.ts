@@ -38,7 +38,7 @@ export const networkLatency = defineFault({
     'chaos-mesh': ({ targets, options: { oneWay, latency, jitter } }) =>
       networkBetween({ kind: 'delay', latencyMs: latency, jitterMs: Math.min(jitter, latency) }, targets, oneWay),
   },
-  needs: { agent: ['delay'], 'chaos-mesh': networkNeeds('delay', true) },
+  needs: { agent: ['delay'], 'chaos-mesh': ['agent', ...networkNeeds('delay', true)] },
   evidence: {
     effect: async (context, signal) => {
       const wantedMs = addedMs(context);

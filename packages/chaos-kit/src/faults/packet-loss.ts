@@ -35,7 +35,7 @@ export const packetLoss = defineFault({
     'chaos-mesh': ({ targets, options: { oneWay, percent } }) =>
       networkBetween({ kind: 'loss', percent }, targets, oneWay),
   },
-  needs: { agent: ['cut'], 'chaos-mesh': networkNeeds('loss', true) },
+  needs: { agent: ['cut'], 'chaos-mesh': ['agent', ...networkNeeds('loss', true)] },
   evidence: {
     effect: async ({ kube, targets, options: { oneWay, percent } }, signal) => {
       const reach = await reachBetween(kube, targets, signal);

@@ -33,7 +33,7 @@ export const partition = defineFault({
   needs: {
     agent: ['cut'],
     // 2.8.3 only drops
-    'chaos-mesh': ({ how }) => [...networkNeeds('partition', true), ...(how === 'reject' ? ['reject'] : [])],
+    'chaos-mesh': ({ how }) => ['agent', ...networkNeeds('partition', true), ...(how === 'reject' ? ['reject'] : [])],
   },
   evidence: {
     effect: ({ kube, targets, options }, signal) => looksCut(kube, targets, options, signal),

@@ -1,5 +1,6 @@
 import { exec, ForbiddenError, type KubeClient } from '@cnpg-chaos/cnpg-utils';
 import { missingRights } from '../access.ts';
+import { agentEngine } from '../agent/agent-engine.ts';
 import type { EngineContext, EngineProblem } from '../engine.ts';
 import { faultKinds } from './chaos-object.ts';
 
@@ -24,7 +25,10 @@ const features: Readonly<Record<string, { command: string; missing: string; reme
   toda: program('toda'),
 };
 
-/** What Chaos Mesh needs besides its controller, in the words of its faults: a kind, `daemon`, or a feature of the nodes. */
+/**
+ * What Chaos Mesh needs besides its controller, in the words of its faults: a kind, `daemon`, a feature of the nodes, or
+ * `agent` where it is our agent that looks whether the fault took effect.
+ */
 export const chaosMeshNeeds: readonly string[] = [
   ...faultKinds,
   'daemon',
@@ -61,6 +65,11 @@ export async function unmetNeeds(
   }
   const kinds = needs.filter((need) => faultKinds.some((kind) => kind === need));
   const problems = (await Promise.all(kinds.map((kind) => kindProblems(context, kind, signal)))).flat();
+  if (needs.includes('agent')) {
+    for (const { missing, remedy } of await agentEngine.preflight(context, signal, [])) {
+      problems.push({ missing: `its effect is looked at by the agent: ${missing}`, remedy });
+    }
+  }
   if (needs.includes('io-opt-in') && context.chaosMesh.allowIOChaos !== true) {
     const missing = 'IOChaos tampers with the open files of a running PostgreSQL, and is not allowed';
     problems.push({ missing, remedy: 'use engine "agent", or set chaosMesh.allowIOChaos in chaos.config.ts' });
