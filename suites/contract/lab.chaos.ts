@@ -13,6 +13,7 @@ contract('lab', [
       options: { target, how },
       probe: async (cluster) => instanceProbe(cluster, await replicaName(cluster, 0)),
       effect: both,
+      leaves: /^machine /,
       fineWithinMs: 120_000,
     }),
   ),
@@ -21,6 +22,7 @@ contract('lab', [
     options: { target, how: 'kubelet-stop' },
     probe: async (cluster) => kubeletProbe(cluster, await replicaName(cluster, 0)),
     effect: both,
+    leaves: /kubelet on /,
   }),
   ...(['stop', 'freeze'] as const).flatMap((how) => [
     row({ fault: apiServerDown, options: { how }, probe: (cluster) => apiProbe(cluster), effect: both }),
@@ -35,12 +37,14 @@ contract('lab', [
       options: { component: 'kube-scheduler', how },
       probe: schedulerProbe,
       effect: both,
+      leaves: /kube-scheduler on /,
     }),
     row({
       fault: controlPlaneDown,
       options: { component: 'kube-controller-manager', how },
       probe: controllerProbe,
       effect: both,
+      leaves: /kube-controller-manager on /,
     }),
   ]),
   row({
