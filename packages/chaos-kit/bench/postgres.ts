@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import pg from 'pg';
 import { buildOperandImage, TerminalProgress } from '@cnpg-chaos/chaos-lab';
 import { makeTestCertificate } from '../../cnpg-utils/test/support/test-certificates.ts';
 import type { LedgerTarget } from '../src/ledger/index.ts';
@@ -15,7 +16,7 @@ initdb -D data -U postgres -A trust --locale=C.UTF-8 >/dev/null
 printf '%s' "$CERT" > data/server.crt
 printf '%s' "$KEY" > data/server.key
 chmod 600 data/server.key
-echo 'host all all all scram-sha-256' >> data/pg_hba.conf
+printf 'host all postgres all trust\nhost all all all scram-sha-256\n' >> data/pg_hba.conf
 cat >> data/postgresql.conf <<'END'
 listen_addresses = '*'
 unix_socket_directories = '/tmp'
@@ -71,8 +72,14 @@ export class BenchPostgres implements AsyncDisposable {
 
   /** Rows of one SELECT as superuser, as the ledger wants them. */
   async admin(sql: string): Promise<Record<string, unknown>[]> {
-    const text = await this.psql(`select coalesce(json_agg(q), '[]') from (${sql}) q`);
-    return JSON.parse(text) as Record<string, unknown>[];
+    const client = new pg.Client({ host: this.host, port: PORT, user: 'postgres', database: 'app' });
+    await client.connect();
+    try {
+      const { rows }: pg.QueryResult<Record<string, unknown>> = await client.query(sql);
+      return rows;
+    } finally {
+      await client.end();
+    }
   }
 
   async psql(sql: string): Promise<string> {

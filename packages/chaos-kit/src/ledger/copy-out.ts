@@ -12,6 +12,8 @@ export type OnRow = (bytes: Buffer, start: number, end: number) => void;
 const COPY_DATA = 0x64;
 const READY_FOR_QUERY = 0x5a;
 const HEAD_BYTES = 5;
+const SHORT_BYTES = 1024;
+const NO_BYTES: Buffer = Buffer.alloc(0);
 
 /**
  * One `COPY … TO STDOUT` on an idle client. Rows are handed over as they arrive and not kept; the server sends exactly one
@@ -64,13 +66,28 @@ export class CopyOut implements pg.Submittable {
     const pass = (bytes: Buffer): void => {
       for (const listener of driver) listener.call(stream, bytes);
     };
-    let rest: Buffer | undefined;
+    let rest = NO_BYTES;
     const take = (chunk: Buffer): void => {
-      const bytes = rest === undefined ? chunk : Buffer.concat([rest, chunk]);
-      rest = undefined;
+      // only the message that is in two pieces is put together, if it is as short as a row; the others stay where they are
+      const joined = rest.length === 0 ? NO_BYTES : Buffer.concat([rest, chunk.subarray(0, SHORT_BYTES)]);
+      const end = endOf(joined);
+      if (joined.length > 0 && end <= joined.length) {
+        const used = end - rest.length;
+        rest = NO_BYTES;
+        if (walk(joined.subarray(0, end), chunk.subarray(used))) return;
+        walk(chunk.subarray(used), NO_BYTES);
+      } else if (joined.length === 0) walk(chunk, NO_BYTES);
+      else {
+        const all = Buffer.concat([rest, chunk]);
+        rest = NO_BYTES;
+        walk(all, NO_BYTES);
+      }
+    };
+    /** Takes whole messages; true at ReadyForQuery, with which `after` and everything else goes to the driver. */
+    const walk = (bytes: Buffer, after: Buffer): boolean => {
       let at = 0;
-      while (at + HEAD_BYTES <= bytes.length) {
-        const end = at + 1 + bytes.readUInt32BE(at + 1);
+      for (;;) {
+        const end = endOf(bytes, at);
         if (end > bytes.length) break;
         const kind = bytes[at];
         if (kind === COPY_DATA) this.#row(bytes, at + HEAD_BYTES, end);
@@ -78,13 +95,16 @@ export class CopyOut implements pg.Submittable {
           if (kind === READY_FOR_QUERY) {
             stream.off('data', take);
             for (const listener of driver) stream.on('data', (data) => void listener.call(stream, data));
-            return pass(bytes.subarray(at));
+            pass(Buffer.concat([bytes.subarray(at), after]));
+            return true;
           }
           pass(bytes.subarray(at, end));
         }
         at = end;
       }
-      if (at < bytes.length) rest = at === 0 ? bytes : bytes.subarray(at);
+      // copied, so that the piece does not keep the whole
+      if (at < bytes.length) rest = Buffer.from(bytes.subarray(at));
+      return false;
     };
     stream.on('data', take);
   }
@@ -97,4 +117,9 @@ export class CopyOut implements pg.Submittable {
       this.#reject(error instanceof Error ? error : new Error(String(error)));
     }
   }
+}
+
+/** Where the message that begins at `at` ends; beyond the end of the bytes when that is not known yet. */
+function endOf(bytes: Buffer, at = 0): number {
+  return at + HEAD_BYTES <= bytes.length ? at + 1 + bytes.readUInt32BE(at + 1) : Infinity;
 }
