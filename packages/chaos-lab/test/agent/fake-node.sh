@@ -13,6 +13,8 @@ up() {
   else
     for dir in /sys/fs/cgroup/*; do mountpoint -q "$dir" && mount -o remount,bind,rw "$dir"; done
   fi
+  [ -e /dev/loop-control ] || mknod /dev/loop-control c 10 237
+  for i in {0..63}; do [ -e "/dev/loop$i" ] || mknod "/dev/loop$i" b 7 "$i"; done
   ip link add br0 type bridge
   ip address add 10.9.0.254/24 dev br0
   ip link set br0 up
