@@ -23,8 +23,8 @@ export interface ContractRow<S extends OptionsSchema = OptionsSchema> {
   readonly effect: {
     readonly before: Expected;
     readonly fresh: Expected;
-    /** Share of datagrams that must arrive in each direction. */
-    readonly delivered?: Delivered;
+    /** Share of datagrams that must arrive in each direction, or whether a share is right. */
+    readonly delivered?: Readonly<Record<keyof Delivered, number | ((share: number) => boolean)>>;
   };
   /** What the engines must find while it is in force; missing for what leaves nothing that could be left behind. */
   readonly leaves?: RegExp;
@@ -93,9 +93,14 @@ function meetsAll(look: Look, effect: ContractRow['effect']): boolean {
   return (
     meets(look.before, effect.before) &&
     meets(look.fresh, effect.fresh) &&
-    (to === undefined || look.delivered?.to === to) &&
-    (from === undefined || look.delivered?.from === from)
+    meetsShare(look.delivered?.to, to) &&
+    meetsShare(look.delivered?.from, from)
   );
+}
+
+function meetsShare(share: number | undefined, expected: number | ((share: number) => boolean) | undefined): boolean {
+  if (expected === undefined) return true;
+  return share !== undefined && (typeof expected === 'function' ? expected(share) : share === expected);
 }
 
 function meets(side: Side, expected: Expected): boolean {

@@ -13,7 +13,7 @@ const workersForm = 'a whole number from 1 to 64';
 
 const options = z.object({
   /** Where. Default: the primary. */
-  instance: podTargetSpec.default('primary'),
+  target: podTargetSpec.default('primary'),
   /** Programs that are busy all the time. @default 2 */
   workers: z
     .int({ error: () => workersForm })
@@ -29,7 +29,7 @@ const leastShare = 0.05;
 export const cpuStress = defineFault<typeof options, PodTarget>({
   name: 'cpu-stress',
   options,
-  target: ({ instance }) => podSelector(instance),
+  target: ({ target }) => podSelector(target),
   maxTargets: 5,
   engines: {
     agent: ({ targets, options: { workers } }) => hog(targets, POSTGRES_CONTAINER, { kind: 'cpu', workers }),

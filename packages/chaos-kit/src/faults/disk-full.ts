@@ -13,7 +13,7 @@ import { mountOf, volumeName } from './volume-mount.ts';
 
 const options = z.object({
   /** Whose volume. Default: the primary's. */
-  instance: podTargetSpec.default('primary'),
+  target: podTargetSpec.default('primary'),
   /** Default: data. */
   volume: volumeName,
   /** Bytes that stay free. @default 0 */
@@ -34,7 +34,7 @@ const slackBytes = 256 * 1024;
 export const diskFull = defineFault<typeof options, PodTarget>({
   name: 'disk-full',
   options,
-  target: ({ instance }) => podSelector(instance),
+  target: ({ target }) => podSelector(target),
   maxTargets: 5,
   engines: {
     agent: ({ targets, options: { volume, leave } }) =>

@@ -7,7 +7,7 @@ import { defineFault } from './fault.ts';
 import { fixture } from './fixture.ts';
 import { everyOne, serverAnswers, serverSilent } from './server-answers.ts';
 
-const options = z.object({ instance: podTargetSpec.default('primary') });
+const options = z.object({ target: podTargetSpec.default('primary') });
 
 /**
  * Every process of an instance stands still, the instance manager included: connections are accepted, and nobody
@@ -17,7 +17,7 @@ const options = z.object({ instance: podTargetSpec.default('primary') });
 export const instanceFrozen = defineFault<typeof options, PodTarget>({
   name: 'instance-frozen',
   options,
-  target: ({ instance }) => podSelector(instance),
+  target: ({ target }) => podSelector(target),
   maxTargets: 5,
   engines: { agent: ({ targets }) => freeze(targets, POSTGRES_CONTAINER) },
   unsupported: { kubernetes: 'process 1 of a container cannot be stopped from inside' },

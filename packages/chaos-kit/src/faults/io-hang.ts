@@ -11,7 +11,7 @@ import { mountOf, volumeName, writesOf } from './volume-mount.ts';
 
 const options = z.object({
   /** Whose volume. Default: the primary's. */
-  instance: podTargetSpec.default('primary'),
+  target: podTargetSpec.default('primary'),
   /** Default: data. */
   volume: volumeName,
 });
@@ -23,7 +23,7 @@ const options = z.object({
 export const ioHang = defineFault<typeof options, PodTarget>({
   name: 'io-hang',
   options,
-  target: ({ instance }) => podSelector(instance),
+  target: ({ target }) => podSelector(target),
   maxTargets: 5,
   engines: {
     agent: ({ targets, options: { volume } }) =>

@@ -14,7 +14,7 @@ import { mountOf, volumeName, writesOf } from './volume-mount.ts';
 
 const options = z.object({
   /** Whose volume. Default: the primary's. */
-  instance: podTargetSpec.default('primary'),
+  target: podTargetSpec.default('primary'),
   /** Default: data. */
   volume: volumeName,
   /** How long a write that waits for the disk takes on average, such as `"50ms"`. 5 ms to 1 s. */
@@ -29,7 +29,7 @@ const options = z.object({
 export const ioLatency = defineFault<typeof options, PodTarget>({
   name: 'io-latency',
   options,
-  target: ({ instance }) => podSelector(instance),
+  target: ({ target }) => podSelector(target),
   maxTargets: 5,
   engines: {
     agent: ({ targets, options: { volume, latency } }) =>

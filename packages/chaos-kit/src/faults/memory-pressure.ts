@@ -12,7 +12,7 @@ const memoryForm = 'a whole number of MiB from 1 to 1048576, or "to-the-limit"';
 
 const options = z.object({
   /** Where. Default: the primary. */
-  instance: podTargetSpec.default('primary'),
+  target: podTargetSpec.default('primary'),
   /**
    * How much is taken. Default: so much that 16 MiB are left below the container's limit; refused where the container has
    * none, since that would hit the node.
@@ -29,7 +29,7 @@ const options = z.object({
 export const memoryPressure = defineFault<typeof options, PodTarget>({
   name: 'memory-pressure',
   options,
-  target: ({ instance }) => podSelector(instance),
+  target: ({ target }) => podSelector(target),
   maxTargets: 5,
   engines: {
     agent: ({ targets, options: { mebibytes } }) =>

@@ -24,7 +24,7 @@ const processes = [
 
 const options = z.object({
   /** Whose processes. Default: the primary's. */
-  instance: podTargetSpec.default('primary'),
+  target: podTargetSpec.default('primary'),
   /**
    * Which: the instance `manager` (process 1), the `postmaster`, one client's `backend` or all `backends`, everything that
    * is `postgres`, or one of its processes by name.
@@ -38,7 +38,7 @@ const options = z.object({
 export const processSignal = defineFault<typeof options, PodTarget>({
   name: 'process-signal',
   options,
-  target: ({ instance }) => podSelector(instance),
+  target: ({ target }) => podSelector(target),
   maxTargets: 5,
   engines: {
     agent: ({ targets, options: { process, signal } }) =>

@@ -55,7 +55,7 @@ async function agent(...verb: string[]): Promise<{ exitCode: number; stdout: str
 }
 
 async function apply(id: string, ...rest: string[]): Promise<void> {
-  expect(await agent('apply', id, '60', 'run-1', ...rest), id).toMatchObject({ exitCode: 0 });
+  expect(await agent('apply', id, '60', 'run-1', ...rest)).toMatchObject({ exitCode: 0 });
 }
 
 async function list(): Promise<{ id: string; family: string; left: string; run: string; what: string }[]> {

@@ -9,7 +9,7 @@ export const postmasterSigkillPrimary: Scenario = {
     'Given a synchronous cluster under load, when the postmaster of the primary gets SIGKILL, then its instance manager ends and releases the lease, and either the container is restarted in place or a standby is promoted, but never both; writes are back within 20 s.',
   tags: ['ten', 'process'],
   profile: 'tuned',
-  faults: [{ fixture: 'withProcessSignal', options: { instance: 'primary', process: 'postmaster', signal: 'KILL' } }],
+  faults: [{ fixture: 'withProcessSignal', options: { process: 'postmaster', signal: 'KILL' } }],
   needs: { nodes: 3, engines: ['agent'] },
   expects: {
     promotions: '0..1',
