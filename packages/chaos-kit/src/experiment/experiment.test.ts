@@ -10,7 +10,7 @@ import { JournalError } from '../safety/journal/journal-error.ts';
 import { GuardError } from '../safety/guard-error.ts';
 import { fakeAction, fakeEngine, fakeEngines, neverKube } from '../../test/fakes/fake-engine.ts';
 import { type ResolvedTarget, TargetChangedError, TargetError } from '../targets/target.ts';
-import { Experiment } from './experiment.ts';
+import { Experiment, type ExperimentLedger } from './experiment.ts';
 import {
   ExperimentOverError,
   FaultConflictError,
@@ -19,6 +19,7 @@ import {
   SteadyStateError,
 } from './experiment-error.ts';
 import { type Journal, MemoryJournal } from './journal.ts';
+import type { FaultFacts, LedgerVerification } from '../ledger/index.ts';
 import type { ExperimentSubject } from './subject.ts';
 
 const target: ResolvedTarget = { kind: 'pod', role: 'primary', namespace: 'n', name: 'pg-1', uid: 'u1' };
@@ -41,6 +42,7 @@ function setUp(
     controlPlane?: boolean;
     config?: ChaosConfigInput;
     journal?: Journal;
+    ledger?: ExperimentLedger;
   } = {},
 ) {
   const log: string[] = [];
@@ -120,12 +122,37 @@ function setUp(
     journal: parts.journal ?? journal,
     engines: fakeEngines(engine),
     healthPollMs: 1,
+    ledger: parts.ledger,
   });
   const end = async () => {
     for (const one of deferred) await one();
   };
   return { experiment, log, journal, abort, end, fault: make('first'), other: make('second') };
 }
+
+describe('the ledger is told', () => {
+  test('of each fault when its effect was seen, and of all of them at the end', async () => {
+    const noted: (readonly FaultFacts[])[] = [];
+    let verified: readonly FaultFacts[] | undefined;
+    const counts = { acknowledged: 1, lost: 0, unexpected: 0, duplicated: 0 };
+    const ledger: Partial<ExperimentLedger> = {
+      noteFaults: (faults) => void noted.push(faults),
+      verify: async ({ faults }) => {
+        verified = faults;
+        return { verdict: 'pass', integrity: 'pass', reasons: [], counts } as unknown as LedgerVerification;
+      },
+    };
+    const { experiment, fault, other } = setUp({ ledger: ledger as ExperimentLedger });
+    const before = performance.now();
+    await experiment.inject(fault, {});
+    await experiment.inject(other, {});
+    await experiment.verifyLedger();
+    expect(noted.map((faults) => faults.map(({ what }) => what))).toEqual([['first'], ['first', 'second']]);
+    expect(verified).toEqual(noted[1]);
+    expect(verified?.[0]?.atMs).toBeGreaterThanOrEqual(before);
+    expect(verified?.[0]?.effectAtMs).toBeGreaterThanOrEqual(verified?.[0]?.atMs ?? Infinity);
+  });
+});
 
 describe('a fault that goes well', () => {
   test('is journalled before it is done, undone in reverse, and passes', async () => {

@@ -17,7 +17,7 @@ import {
 } from '../faults/fault.ts';
 import type { FaultBody, FaultRunner } from '../faults/fixture.ts';
 import { HistoryWriteError } from '../ledger/index.ts';
-import type { Ledger, LedgerVerification } from '../ledger/index.ts';
+import type { FaultFacts, Ledger, LedgerVerification } from '../ledger/index.ts';
 import type { LeftoverScan } from '../safety/leftovers.ts';
 import type { ClusterSample } from './cluster-sample.ts';
 import { ExperimentOverError, RecoveryError, SteadyStateError } from './experiment-error.ts';
@@ -37,7 +37,8 @@ import { waitHealthy } from './wait-healthy.ts';
 export type ExperimentLedger = Pick<
   Ledger,
   'waitForAcks' | 'waitForRecovery' | 'recovery' | 'writeGap' | 'verify' | 'progress'
->;
+> &
+  Partial<Pick<Ledger, 'noteFaults'>>;
 
 /** Options of `Experiment`. */
 export interface ExperimentOptions {
@@ -157,7 +158,9 @@ export class Experiment implements FaultRunner<ExperimentRun>, AsyncDisposable {
       const parsed = parseFaultOptions(fault, options);
       const engine = await this.#admit(fault, parsed);
       await this.#follow();
-      return this.#injector.inject(fault, parsed, engine);
+      const active = await this.#injector.inject(fault, parsed, engine);
+      this.ledger?.noteFaults?.(this.#faultsSoFar());
+      return active;
     });
   }
 
@@ -181,6 +184,7 @@ export class Experiment implements FaultRunner<ExperimentRun>, AsyncDisposable {
       const outermost = this.#injector.active.length === 0;
       if (outermost) await this.#steadyState(history);
       const active = await this.#injector.inject(fault, parsed, engine);
+      this.ledger?.noteFaults?.(this.#faultsSoFar());
       this.timeline.enter('hold');
       let failure: { error: unknown } | undefined;
       try {
@@ -426,10 +430,7 @@ export class Experiment implements FaultRunner<ExperimentRun>, AsyncDisposable {
     const { ledger } = this;
     if (ledger === undefined) throw new TypeError(`experiment ${this.name} has no ledger to verify`);
     this.timeline.enter('verify');
-    const faults = this.#injector.faults.flatMap(({ fault, actedAtMs, effect }) =>
-      actedAtMs === undefined ? [] : [{ what: fault, atMs: actedAtMs, effectAtMs: effect?.atMs }],
-    );
-    const verification = await ledger.verify({ final: this.cluster.finalReader(), faults });
+    const verification = await ledger.verify({ final: this.cluster.finalReader(), faults: this.#faultsSoFar() });
     this.#verification = verification;
     const promised = this.cluster.profile.zeroLoss;
     const verdicts = promised ? [verification.verdict, verification.integrity] : [verification.integrity];
@@ -439,6 +440,13 @@ export class Experiment implements FaultRunner<ExperimentRun>, AsyncDisposable {
     const { acknowledged, lost, unexpected, duplicated } = verification.counts;
     this.timeline.record(`ledger: ${verification.verdict}`, { acknowledged, lost, unexpected, duplicated });
     return verification;
+  }
+
+  /** What was broken until now, for those who judge the ledger. */
+  #faultsSoFar(): FaultFacts[] {
+    return this.#injector.faults.flatMap(({ fault, actedAtMs, effect }) =>
+      actedAtMs === undefined ? [] : [{ what: fault, atMs: actedAtMs, effectAtMs: effect?.atMs }],
+    );
   }
 
   async #end(): Promise<void> {

@@ -33,6 +33,7 @@ export { verifyAgainst } from './history/verify-against.ts';
 export { verifyStored } from './history/verify-stored.ts';
 export type { StoredVerification } from './history/verify-stored.ts';
 export type { CheckResult } from './checkers/checker.ts';
+export type { FaultFacts } from '../observers/observation-file.ts';
 export { Ledger } from './ledger.ts';
 export type { LedgerProgress, LedgerWaitOptions } from './ledger.ts';
 export type { WriteGap, WriteRecovery } from './measure.ts';

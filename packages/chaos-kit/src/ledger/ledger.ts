@@ -193,6 +193,11 @@ export class Ledger implements AsyncDisposable {
     await this.#stopping;
   }
 
+  /** Keeps with the history what was broken on purpose, so that it is known even when this process does not live to verify. Never throws. */
+  noteFaults(faults: readonly FaultFacts[]): void {
+    noteFaults(this.historyDir, faults);
+  }
+
   /**
    * Stops, ends the history and every session that could still commit, reads the table from the primary and judges what
    * the history says of it. What the cluster does wrong is in the result; a read that does not succeed within `timeoutMs`

@@ -22,6 +22,8 @@ const WINDOW_MS = 3000;
 /** After this time a read looks at everything, in ms. */
 const WHOLE_MS = 60_000;
 
+/** Of a long run everything is looked at less often: this many times as long as it takes. */
+const WHOLE_SHARE = 50;
 /** Bound of a read that looks at everything, in ms; it may have to read millions of rows. */
 const WHOLE_TIMEOUT_MS = 15_000;
 
@@ -55,6 +57,7 @@ export class RowReader {
   #marks: { readonly atMs: number; readonly highest: readonly number[] }[] = [];
   #highest: number[];
   #wholeAtMs = -Infinity;
+  #wholeTookMs = 0;
   #life = '';
   #session = -1;
   #recovering = false;
@@ -84,7 +87,7 @@ export class RowReader {
 
   async #read(session: ObserverSession): Promise<void> {
     const startMs = performance.now();
-    const whole = startMs - this.#wholeAtMs >= WHOLE_MS;
+    const whole = startMs - this.#wholeAtMs >= Math.max(WHOLE_MS, this.#wholeTookMs * WHOLE_SHARE);
     const above = whole ? this.#all : this.#lowMarks(startMs);
     const [row] = await session.query(
       readSql(this.#options.table),
@@ -103,7 +106,10 @@ export class RowReader {
       return;
     }
     this.#life = life;
-    if (whole) this.#wholeAtMs = startMs;
+    if (whole) {
+      this.#wholeAtMs = startMs;
+      this.#wholeTookMs = endMs - startMs;
+    }
     // a snapshot may be older than a promotion that the same statement already tells of
     const before = session.number === this.#session && this.#recovering;
     this.#session = session.number;

@@ -13,6 +13,7 @@ export type TestLedger = Pick<
   | 'writeGap'
   | 'latency'
   | 'stop'
+  | 'noteFaults'
   | 'verify'
   | 'verification'
 > &

@@ -1,6 +1,8 @@
 import type { ReadObservation } from '../../observers/observation.ts';
 import type { RunRecord } from '../run-record.ts';
 import type { Evidence, RunEvidence } from './checker.ts';
+import { amount } from './checker.ts';
+import { seconds } from './moments.ts';
 import { WriterBits } from './seq-bits.ts';
 
 /** One write by its number. */
@@ -85,6 +87,14 @@ function replay(evidence: Evidence | RunEvidence): Told {
     (there ? resurrected : gone).push(absence);
   }
   return { reads, seen, resurrected, stale, gone };
+}
+
+/** What readers of a route looked at: how often, and for how long they could not. */
+export function lookedAt({ observations }: RunEvidence, route: 'rw' | 'ro'): string {
+  const reads = observations?.reads.filter(({ from }) => from === route).length ?? 0;
+  const blind = observations?.blind.filter(({ observer }) => observer === route) ?? [];
+  const blindMs = blind.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0);
+  return `${amount(reads, `read on -${route}`, `reads on -${route}`)}${blindMs > 0 ? `, blind for ${seconds(blindMs)}` : ''}`;
 }
 
 /** Every row that a read found. */

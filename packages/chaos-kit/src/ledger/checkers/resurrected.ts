@@ -1,7 +1,7 @@
 import { amount, passed } from './checker.ts';
 import type { RunChecker } from './checker.ts';
 import { Moments, someWrites } from './moments.ts';
-import { replayReads } from './reads.ts';
+import { lookedAt, replayReads } from './reads.ts';
 
 /** Rows that were known, were missing in a read of the newest timeline that began later, and are there again after it. */
 export const resurrected: RunChecker = {
@@ -11,7 +11,7 @@ export const resurrected: RunChecker = {
   check(evidence) {
     const { reads, resurrected: found } = replayReads(evidence);
     if (reads.length === 0) return { verdict: 'unknown', count: 0, looked: 'no reads on -rw', sentences: [] };
-    const looked = amount(reads.length, 'read on -rw', 'reads on -rw');
+    const looked = lookedAt(evidence, 'rw');
     const [first] = found;
     if (first === undefined) return passed(looked);
     const { server, timeline, startMs } = first.read;

@@ -1,7 +1,7 @@
 import { amount, passed } from './checker.ts';
 import type { RunChecker } from './checker.ts';
 import { Moments, someWrites } from './moments.ts';
-import { replayReads } from './reads.ts';
+import { lookedAt, replayReads } from './reads.ts';
 
 /**
  * Reads through `-rw` that were answered by a standby or on an older timeline and lacked a known row. A session that was
@@ -15,7 +15,7 @@ export const staleRead: RunChecker = {
   check(evidence) {
     const { reads, stale } = replayReads(evidence);
     if (reads.length === 0) return { verdict: 'unknown', count: 0, looked: 'no reads on -rw', sentences: [] };
-    const looked = amount(reads.length, 'read on -rw', 'reads on -rw');
+    const looked = lookedAt(evidence, 'rw');
     const moments = new Moments(evidence);
     const fresh = stale.filter(({ newConnection }) => newConnection);
     const pinned = stale.filter(({ newConnection }) => !newConnection);

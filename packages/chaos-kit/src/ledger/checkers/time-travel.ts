@@ -2,7 +2,7 @@ import type { ReadObservation } from '../../observers/observation.ts';
 import { amount, passed } from './checker.ts';
 import type { RunChecker, Evidence, RunEvidence } from './checker.ts';
 import { Moments, someWrites } from './moments.ts';
-import { eachAbsent, eachRow } from './reads.ts';
+import { eachAbsent, eachRow, lookedAt } from './reads.ts';
 import type { WriteId } from './reads.ts';
 import { WriterBits } from './seq-bits.ts';
 
@@ -31,7 +31,7 @@ export const timeTravel: RunChecker = {
       .filter(({ from }) => from === 'ro')
       .toSorted((a, b) => a.startMs - b.startMs);
     if (reads.length === 0) return { verdict: 'unknown', count: 0, looked: 'no reads on -ro', sentences: [] };
-    const looked = amount(reads.length, 'read on -ro', 'reads on -ro');
+    const looked = lookedAt(evidence, 'ro');
     const back: { read: ReadObservation; rows: WriteId[]; how: string }[] = [];
     const lives = new Map<string, Life>();
     const latest = new Map<string, Life>();

@@ -1,7 +1,7 @@
 import { amount, passed } from './checker.ts';
 import type { ReadChecker } from './checker.ts';
 import { Moments, someWrites } from './moments.ts';
-import { eachRow, replayReads } from './reads.ts';
+import { eachRow, lookedAt, replayReads } from './reads.ts';
 import type { WriteId } from './reads.ts';
 import { SeqBits } from './seq-bits.ts';
 
@@ -17,7 +17,7 @@ export const vanished: ReadChecker = {
   check(evidence) {
     const { record, observations } = evidence;
     const { reads, seen } = replayReads(evidence);
-    const looked = amount(reads.length, 'read on -rw', 'reads on -rw');
+    const looked = lookedAt(evidence, 'rw');
     if (observations === undefined)
       return { verdict: 'unknown', count: 0, looked: 'nothing: no observers ran', sentences: [] };
     if (reads.length === 0)
