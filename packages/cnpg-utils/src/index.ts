@@ -11,10 +11,12 @@ export { annotateCluster, editAnnotations } from './cnpg/annotations.ts';
 export {
   BackupFailedError,
   createBackup,
+  createScheduledBackup,
   listBackups,
   waitForBackup,
   type Backup,
   type BackupRequest,
+  type BackupSchedule,
   type BackupStatus,
 } from './cnpg/backups.ts';
 export {

@@ -4,7 +4,7 @@ import { type FakeApiServer, reply } from '../../test/support/fake-api-server.ts
 import { firstState } from '../../test/support/first-state.ts';
 import { serveObjects } from '../../test/support/object-server.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { BackupFailedError, createBackup, listBackups, waitForBackup } from './backups.ts';
+import { BackupFailedError, createBackup, createScheduledBackup, listBackups, waitForBackup } from './backups.ts';
 import { createPooler, pausePooler, waitForPooler } from './poolers.ts';
 
 let server: FakeApiServer;
@@ -91,4 +91,23 @@ test('a pooler is ready with as many pods as it should have, and no others', asy
   await expect(firstState((wait) => waitForPooler(kube, ref, wait))).resolves.toContain('0 of 2 ready');
   serve(pod('a'), pod('c'));
   await expect(waitForPooler(kube, ref)).resolves.toHaveLength(2);
+});
+
+test('a plan is a request with a time', async () => {
+  server.handler = (request, response) => reply(response, 201, JSON.parse(request.body));
+  const plan = { cluster: 'db', method: { plugin: 'p' }, schedule: '0 0 3 * * *', immediate: true } as const;
+  await createScheduledBackup(kube, { namespace: 'team', name: 'nightly' }, plan);
+  const request = server.requests.at(-1);
+  expect(request?.path).toBe('/apis/postgresql.cnpg.io/v1/namespaces/team/scheduledbackups');
+  expect(JSON.parse(request?.body ?? '')).toMatchObject({
+    kind: 'ScheduledBackup',
+    metadata: { name: 'nightly' },
+    spec: {
+      cluster: { name: 'db' },
+      method: 'plugin',
+      pluginConfiguration: { name: 'p' },
+      schedule: '0 0 3 * * *',
+      immediate: true,
+    },
+  });
 });

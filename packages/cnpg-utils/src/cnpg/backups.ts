@@ -65,23 +65,40 @@ export async function createBackup(
   request: BackupRequest,
   options: CallOptions = {},
 ): Promise<Backup> {
-  const { cluster, method, target, online } = request;
-  const spec = {
-    cluster: { name: cluster },
-    ...(typeof method === 'string'
-      ? { method }
-      : {
-          method: 'plugin',
-          pluginConfiguration: {
-            name: method.plugin,
-            ...(method.parameters === undefined ? {} : { parameters: method.parameters }),
-          },
-        }),
-    ...(target === undefined ? {} : { target }),
-    ...(online === undefined ? {} : { online }),
-  };
+  const spec = specOf(request);
   const object = { ...BACKUP, metadata: { namespace: ref.namespace, name: ref.name }, spec };
   return backupOf(await kube.create(object, options));
+}
+
+/** What to back up again and again, and when. */
+export interface BackupSchedule extends BackupRequest {
+  /** Six fields, the first of them seconds, such as `0 0 3 * * *`. */
+  schedule: string;
+  /** Also back up at once. @default false */
+  immediate?: boolean;
+  /** Keep it, and make no backups. @default false */
+  suspend?: boolean;
+}
+
+/** Plans backups. Returns at once; `listBackups` shows what came of it. @throws ConflictError; InvalidError */
+export async function createScheduledBackup(
+  kube: KubeClient,
+  ref: NamespacedName,
+  plan: BackupSchedule,
+  options: CallOptions = {},
+): Promise<void> {
+  const { schedule, immediate, suspend } = plan;
+  const spec = {
+    ...specOf(plan),
+    schedule,
+    ...(immediate === undefined ? {} : { immediate }),
+    ...(suspend === undefined ? {} : { suspend }),
+  };
+  const metadata = { namespace: ref.namespace, name: ref.name };
+  await kube.create(
+    { apiVersion: CNPG_API_VERSION, kind: 'ScheduledBackup', metadata, spec } as KubernetesObject,
+    options,
+  );
 }
 
 /** Backups of a namespace, or of one cluster in it. */
@@ -133,5 +150,22 @@ function backupOf(object: KubernetesObject): Backup {
     uid: metadata?.uid ?? '',
     cluster: spec?.cluster?.name ?? '',
     status: statusSchema.parse(status ?? {}),
+  };
+}
+
+function specOf({ cluster, method, target, online }: BackupRequest) {
+  return {
+    cluster: { name: cluster },
+    ...(typeof method === 'string'
+      ? { method }
+      : {
+          method: 'plugin',
+          pluginConfiguration: {
+            name: method.plugin,
+            ...(method.parameters === undefined ? {} : { parameters: method.parameters }),
+          },
+        }),
+    ...(target === undefined ? {} : { target }),
+    ...(online === undefined ? {} : { online }),
   };
 }

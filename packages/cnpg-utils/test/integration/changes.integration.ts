@@ -14,6 +14,7 @@ import {
   cordonNode,
   createBackup,
   createPooler,
+  createScheduledBackup,
   createTestNamespace,
   currentPrimary,
   defaultStorageClass,
@@ -267,6 +268,26 @@ test.for<[method: BackupRequest['method'], said: string]>([
     expect(String(error)).toContain(said);
   } finally {
     await kube.deleteIfExists({ apiVersion: 'postgresql.cnpg.io/v1', kind: 'Backup', ...backup });
+  }
+});
+
+test('a plan makes a backup at once; a time that is none is refused', { timeout: 60_000 }, async () => {
+  const plan = { namespace, name: `plan-${Date.now()}` };
+  const request = { cluster: ref.name, method: 'barmanObjectStore', target: 'primary' } as const;
+  await expect(createScheduledBackup(kube, plan, { ...request, schedule: 'at noon' })).rejects.toBeInstanceOf(
+    InvalidError,
+  );
+  await createScheduledBackup(kube, plan, { ...request, schedule: '0 0 3 * * *', immediate: true });
+  try {
+    const made = await waitFor(
+      'its first backup',
+      async () => (await listBackups(kube, { namespace })).find(({ name }) => name.startsWith(plan.name)),
+      { timeoutMs: 30_000, intervalMs: 500 },
+    );
+    await expect(waitForBackup(kube, made, { timeoutMs: 30_000 })).rejects.toBeInstanceOf(BackupFailedError);
+    await kube.deleteIfExists({ apiVersion: 'postgresql.cnpg.io/v1', kind: 'Backup', namespace, name: made.name });
+  } finally {
+    await kube.deleteIfExists({ apiVersion: 'postgresql.cnpg.io/v1', kind: 'ScheduledBackup', ...plan });
   }
 });
 
