@@ -102,7 +102,7 @@ export * from './faults/index.ts';
 export * from './ledger/index.ts';
 export { chooseProvider } from './provider/choose-provider.ts';
 export { existingProvider } from './provider/existing.ts';
-export { labProvider } from './provider/lab.ts';
+export { labControl, labProvider } from './provider/lab.ts';
 export {
   type ClusterProvider,
   type ConnectedCluster,
@@ -110,11 +110,27 @@ export {
   ProviderError,
   type ProviderName,
 } from './provider/provider.ts';
+export { BlastRadiusError } from './safety/blast-radius.ts';
+export { findCluster } from './safety/find-cluster.ts';
 export { Guard, type GuardOptions } from './safety/guard.ts';
 export { GuardError } from './safety/guard-error.ts';
+export { FileJournal } from './safety/journal/file-journal.ts';
+export { JournalError } from './safety/journal/journal-error.ts';
+export type { ClusterAccess, JournalHeader } from './safety/journal/journal-record.ts';
+export { readJournal, type StoredJournal } from './safety/journal/read-journal.ts';
+export { findLeftovers, type FoundLeftover, type LeftoverScan } from './safety/leftovers.ts';
 export { preflight, PreflightError, type PreflightOptions, type PreflightProblem } from './safety/preflight.ts';
 export * from './scenario/index.ts';
-export type { FoundLeftover, LeftoverScan } from './safety/leftovers.ts';
+export {
+  isRunAlive,
+  listRuns,
+  reaperLogPath,
+  reaperOf,
+  removeRunFolder,
+  type RunManifest,
+  type StoredRun,
+} from './safety/run-folder.ts';
+export { sweep, type SweepOptions, type SweepResult, type SweptCluster, type SweptThing } from './safety/sweep.ts';
 export { holderIdentity, RunLock, RunLockedError, type RunLockOptions } from './safety/run-lock.ts';
 export { theCluster } from './targets/cluster.ts';
 export { between, together } from './targets/combined.ts';

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { isAlive } from './process-identity.ts';
+import { isAlive, type ProcessIdentity } from './process-identity.ts';
 import { accessSchema } from './journal/journal-record.ts';
 
 /**
@@ -108,10 +108,15 @@ export function listRuns(runs = runsDir()): StoredRun[] {
 export function isRunAlive({ folder, manifest }: StoredRun): boolean {
   if (manifest.host !== hostname()) return true;
   if (isAlive(manifest.runner)) return true;
+  const reaper = reaperOf(folder);
+  return reaper !== undefined && isAlive(reaper);
+}
+
+/** The process that heals after a run, alive or not. */
+export function reaperOf(folder: string): ProcessIdentity | undefined {
   const path = reaperIdentityPath(folder);
-  if (!existsSync(path)) return false;
-  const reaper = processIdentity.safeParse(parse(readFileSync(path, 'utf8')));
-  return reaper.success && isAlive(reaper.data);
+  if (!existsSync(path)) return undefined;
+  return processIdentity.safeParse(parse(readFileSync(path, 'utf8'))).data;
 }
 
 /** Removes the folder of a run that left nothing to undo. */

@@ -99,7 +99,8 @@ class Sweeper {
       return say('removed', gone);
     }
     try {
-      await using _lock = await this.#lock(this.#clusters.contextOf(header).kube, namespace);
+      await using _lock =
+        header.access === undefined ? undefined : await this.#lock(this.#clusters.clientOf(header.access), namespace);
       const { undone, failure } = await healStored(path, {
         engines: this.#options.engines,
         clusters: this.#clusters,
