@@ -93,34 +93,37 @@ function groups(): Family[][] {
 describe('a test that ends in its own process leaves nothing', { tags: ['safety'] }, () => {
   const ended = new Map<string, EndedRun>();
 
-  for (const family of inProcess.some(chosen) ? families : []) {
+  for (const family of families) {
     describe(`${family.name}`, () => {
       beforeAll(async () => {
         ended.set(family.name, await runChild('ended.cell.ts', [family.name], lab));
       }, 900_000);
 
-      for (const scenario of inProcess.filter(chosen)) {
+      for (const scenario of inProcess) {
         const reason = family.not?.[scenario];
-        test.skipIf(reason !== undefined)(`${scenario}${reason === undefined ? '' : `: ${reason}`}`, () => {
-          const run = ended.get(family.name);
-          const of = <T extends string>(type: T) =>
-            run?.told.find((one) => one.type === type && 'scenario' in one && one.scenario === scenario);
-          if (of('injected') === undefined) throw new Error(`it was never in force: ${run?.output.slice(-3_000)}`);
-          expect(of('after')).toMatchObject({ found: [], blind: [] });
-          const experiment = run?.report?.experiments.find(({ name }) => name === `${family.name} > ${scenario}`);
-          expect(experiment?.findings.filter(({ source }) => source === 'heal')).toEqual([]);
-          expect(experiment?.verdict).not.toBe('unhealed');
-          times.push(`${family.name} · ${scenario}: ${((experiment?.durationMs ?? 0) / 1000).toFixed(1)} s`);
-        });
+        test.skipIf(reason !== undefined || !chosen(scenario))(
+          `${scenario}${reason === undefined ? '' : `: ${reason}`}`,
+          () => {
+            const run = ended.get(family.name);
+            const of = <T extends string>(type: T) =>
+              run?.told.find((one) => one.type === type && 'scenario' in one && one.scenario === scenario);
+            if (of('injected') === undefined) throw new Error(`it was never in force: ${run?.output.slice(-3_000)}`);
+            expect(of('after')).toMatchObject({ found: [], blind: [] });
+            const experiment = run?.report?.experiments.find(({ name }) => name === `${family.name} > ${scenario}`);
+            expect(experiment?.findings.filter(({ source }) => source === 'heal')).toEqual([]);
+            expect(experiment?.verdict).not.toBe('unhealed');
+            times.push(`${family.name} · ${scenario}: ${((experiment?.durationMs ?? 0) / 1000).toFixed(1)} s`);
+          },
+        );
       }
     });
   }
 });
 
 describe('a run that is ended from outside leaves nothing', { tags: ['safety'] }, () => {
-  for (const [scenario, { act, byReaper, killed }] of Object.entries(endings).filter(([name]) => chosen(name))) {
+  for (const [scenario, { act, byReaper, killed }] of Object.entries(endings)) {
     for (const group of groups()) {
-      describe(`${scenario}, ${group.length} at once`, () => {
+      describe.skipIf(!chosen(scenario))(`${scenario}, ${group.length} at once`, () => {
         let run: EndedRun;
         let left: Awaited<ReturnType<typeof leftovers>>;
 
@@ -160,10 +163,10 @@ describe('a run that is ended from outside leaves nothing', { tags: ['safety'] }
   }
 });
 
-describe('the leak detector', { tags: ['safety'] }, () => {
+describe.skipIf(!chosen('everybody killed'))('the leak detector', { tags: ['safety'] }, () => {
   const leaking = groups().map((group) => group.filter(({ leak }) => leak !== undefined));
 
-  for (const group of chosen('everybody killed') ? leaking : []) {
+  for (const group of leaking) {
     describe(`when everybody is killed, the reaper too, and the journal is lost, ${group.length} at once`, () => {
       let found: string[] = [];
       let dry: readonly string[] = [];

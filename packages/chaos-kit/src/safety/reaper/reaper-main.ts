@@ -23,7 +23,7 @@ async function runnerEnds(): Promise<boolean> {
   return said.includes(orderlyEnd);
 }
 
-// Engines and the Kubernetes client take half a second of processor time and 100 MB: not before something is about to break.
+// For a run without a cluster: what its engines load is not needed before something is about to break.
 async function firstJournal(folder: string, stop: AbortSignal): Promise<void> {
   while (!stop.aborted && (readRun(folder)?.journals.length ?? 0) === 0) {
     await sleep(pollMs, undefined, { signal: stop }).catch(() => {});
@@ -37,7 +37,9 @@ async function main(folder: string): Promise<number> {
   log(`watching runner ${run.manifest.runner.pid}`);
   const over = new AbortController();
   const ending = runnerEnds().finally(() => over.abort());
-  await firstJournal(folder, over.signal);
+  // With a cluster everything is loaded at once: that takes half a second of processor time, and seconds on a busy machine,
+  // in which the runner may be killed.
+  if (run.manifest.access === undefined) await firstJournal(folder, over.signal);
   if (over.signal.aborted && (await ending)) return 0;
   const { prepareReaper } = await import('./prepare-reaper.ts');
   await using reaper = await prepareReaper(folder, run.manifest, log);
