@@ -469,15 +469,21 @@ describe('an experiment that is stopped', () => {
   });
 
   test('heals one fault while the undo of another hangs', async () => {
+    const released = Promise.withResolvers<void>();
     const { experiment, fault, other, log, end } = setUp({
-      undo: (entry) => (entry.kind.startsWith('second') ? new Promise(() => {}) : Promise.resolve('undone')),
+      undo: async (entry) => {
+        if (entry.kind.startsWith('second')) await released.promise;
+        return 'undone';
+      },
       undoLimitMs: 60_000,
     });
     await experiment.inject(fault, {});
     await experiment.inject(other, {});
-    void end();
+    const ending = end();
     await expect.poll(() => log.at(-1)).toBe('undo first-1');
     expect(log.filter((line) => line.startsWith('undo second'))).toEqual(['undo second-2']);
+    released.resolve();
+    await ending;
   });
 });
 

@@ -65,14 +65,17 @@ test('one that fails and one that hangs keep nobody from being undone', async ()
 test('faults are undone side by side: one that hangs blocks nothing of another', async () => {
   const done: string[] = [];
   const entries = [entry('a', { faultId: 'x' }), entry('hangs', { faultId: 'y' }), entry('b', { faultId: 'x' })];
+  const released = Promise.withResolvers<void>();
   const { journal, tools } = await setUp(entries, async ({ id }) => {
-    if (id === 'hangs') await new Promise(() => {});
+    if (id === 'hangs') await released.promise;
     done.push(id);
     return id;
   });
-  void undoAll(entries, tools);
+  const undoing = undoAll(entries, tools);
   await expect.poll(() => done).toEqual(['b', 'a']);
   expect(journal.open().map((open) => open.id)).toEqual(['hangs']);
+  released.resolve();
+  await undoing;
 });
 
 test('while the API server does not answer, an undo is tried again', async () => {

@@ -51,6 +51,28 @@ describe.concurrent('faults are healed by another process', () => {
     });
   }
 
+  test('which tries again what cannot be undone at first', { timeout }, async () => {
+    let log = '';
+    await runVitest(
+      {
+        'a.chaos.ts': `${head}
+          test('holds', { timeout: 60_000 }, async ({ chaos, withFileBroken }) => {
+            await withFileBroken({ frozenMs: 12_000 }, () => new Promise((resolve) => setTimeout(resolve, 50_000)));
+          });`,
+      },
+      {
+        during: async ({ child, folder, output }) => {
+          await until('the fault', () => output().includes('file-broken in force'));
+          child.kill('SIGKILL');
+          await until('healing', () => brokenIn(folder).length === 0);
+          log = await reaperLog(folder);
+        },
+      },
+    );
+    expect(log).toContain('still frozen');
+    expect(log).toMatch(/mend of file-broken-\w+: mended\n.*done, nothing is left to undo/s);
+  });
+
   test('when a worker is killed, before the next spec begins', { timeout }, async () => {
     const run = await runVitest(
       {

@@ -15,6 +15,7 @@ const engine: Engine = {
   preflight: () => Promise.resolve([]),
   async undo(entry) {
     await sleep(Number(entry.data['undoMs'] ?? 0));
+    if (Date.now() < Number(entry.data['thawsAt'] ?? 0)) throw new Error('still frozen');
     if (entry.data['stuck'] === true) throw new Error('this one cannot be undone');
     rmSync(pathOf(entry.data['id']), { force: true });
     return 'mended';

@@ -31,13 +31,25 @@ export const fileBroken = defineFault({
     /** Claims to act, and does nothing. */
     nothing: z.boolean().default(false),
     stuck: z.boolean().default(false),
+    /** How long it cannot be undone. */
+    frozenMs: z.number().default(0),
   }),
   target: { description: 'the file', resolve: () => Promise.resolve([target]) },
   engines: {
     kubernetes: ({ options }) => ({
       summary: `break ${options.id}`,
       plan: () => ({
-        undo: [{ kind: 'mend', data: { id: options.id, undoMs: options.undoMs, stuck: options.stuck } }],
+        undo: [
+          {
+            kind: 'mend',
+            data: {
+              id: options.id,
+              undoMs: options.undoMs,
+              stuck: options.stuck,
+              thawsAt: options.frozenMs === 0 ? 0 : Date.now() + options.frozenMs,
+            },
+          },
+        ],
         async act() {
           // Broken first, slow afterwards: what is half done must be healed as well.
           if (!options.nothing) writeFileSync(pathOf(options.id), '');
