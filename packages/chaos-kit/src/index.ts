@@ -100,6 +100,7 @@ export type { Evidence, Observation } from './faults/observation.ts';
 export { podKilled, podReplaced } from './faults/pod-evidence.ts';
 export * from './faults/index.ts';
 export * from './ledger/index.ts';
+export { beginPostMortem, type PostMortem, type PostMortemOptions } from './observers/post-mortem.ts';
 export { chooseProvider } from './provider/choose-provider.ts';
 export { existingProvider } from './provider/existing.ts';
 export { labControl, labProvider } from './provider/lab.ts';
