@@ -150,7 +150,7 @@ describe('failover under load', () => {
     const checks = Object.fromEntries(result.checks.map((check) => [check.checker, check]));
     expect(checks['hole']).toMatchObject({ verdict: 'pass' });
     expect(checks['dual-ack']).toMatchObject({ verdict: 'fail' });
-    expect(checks['dual-ack']?.count).toBeGreaterThan(100);
+    expect(checks['dual-ack']?.count).toBeGreaterThan(10);
     expect(checks['dual-ack']?.sentences[0]).toContain('two primaries at once');
     expect(checks['beyond-fork']?.count).toBeLessThanOrEqual(result.counts.lost);
     expect(checks['beyond-fork']?.count).toBeGreaterThanOrEqual(result.counts.lost - 4);

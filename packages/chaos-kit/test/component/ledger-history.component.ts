@@ -105,7 +105,7 @@ describe('a run kept on disk', () => {
     const { child, writerPid, lines } = run({ historyDir, seed: 13, rate: 1000 });
     await until('300 writes', async () => (Number(lines().at(-1) ?? 0) >= 300 ? true : undefined), 30_000);
     child.kill('SIGKILL');
-    await until('the writers end', async () => (existsSync(`/proc/${writerPid()}`) ? undefined : true), 2000);
+    await until('the writers end', async () => (existsSync(`/proc/${writerPid()}`) ? undefined : true));
     const stored = readHistory(historyDir);
     expect(stored.state).toBe('closed');
     const { target, final } = cluster;

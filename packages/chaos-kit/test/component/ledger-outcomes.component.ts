@@ -51,7 +51,11 @@ describe('outcomes against a real primary with a synchronous standby', () => {
     await using ledger = await startLedger();
     await hangCommits(ledger);
     await cluster.primary.signalSessions('terminate', ledger.options.applicationName);
+    // they wait again on new sessions; that the old ones were lost is told beside that, not before
     await cluster.primary.untilWaitingForStandby(ledger.options.applicationName, WRITERS);
+    await until('every old session is known to be lost', async () =>
+      ledger.progress.unknown >= WRITERS ? true : undefined,
+    );
     expect(ledger.progress).toMatchObject({ unknown: WRITERS, failed: 0, ackedWeak: 0 });
     await cluster.standby().releaseReceiver();
 

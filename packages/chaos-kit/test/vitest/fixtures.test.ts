@@ -40,7 +40,7 @@ const specs = {
     });`,
 
   'timeout.chaos.ts': `${head}
-    test('hangs in the body', { timeout: 800 }, async ({ withFileBroken }) => {
+    test('hangs in the body', { timeout: 2500 }, async ({ withFileBroken }) => {
       await withFileBroken({}, () => new Promise(() => {}));
     });
     test('hangs in the act', { timeout: 800 }, async ({ withFileBroken }) => {
