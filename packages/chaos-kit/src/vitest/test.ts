@@ -58,8 +58,13 @@ const withoutFaults = base
   .extend('scenario', undefined as Scenario | undefined)
   .extend('admitted', async ({ scenario: record, engines, signal, skip }) => {
     const reason = record === undefined ? undefined : await whyNot(record, inject(runContextKey), engines, signal);
-    if (reason !== undefined) skip(reason);
-    return true;
+    if (record === undefined || reason === undefined) return true;
+    // the runner keeps the reason to itself
+    new RunLogWriter(inject(runContextKey).runLogPath).write({
+      type: 'status',
+      text: `${record.id} is skipped: ${reason}`,
+    });
+    return skip(reason);
   })
   // Automatic, so that a hook resolves it: provisioning takes minutes and is not charged to the test.
   .extend('cluster', { auto: true }, ({ admitted, profile, signal }): Promise<ClusterUnderTest> => {
