@@ -1,4 +1,5 @@
 // One line per file, in the order of the alphabet.
+export { diskWalFullPrimary } from './disk-wal-full-primary.ts';
 export { netCutReplicasSync } from './net-cut-replicas-sync.ts';
 export {
   netIsolatePrimaryClientInside,

@@ -21,12 +21,12 @@ export const podKillPrimaryForce: Scenario = {
       limit: '40s',
       documented:
         'lease duration 15 s, election, then the -rw Service and the standby that acknowledges (failover); upstream end-to-end tests allow 10 s without clients, 30 s in clouds',
-      measured: { runs: 6, median: 27.0, worst: 32.1 },
+      measured: { runs: 8, median: 27.3, worst: 32.1 },
     },
     converged: {
       limit: '120s',
       documented: 'the pod is created anew on its volume and rejoins (failure modes); no limit is documented',
-      measured: { runs: 6, median: 44.0, worst: 64.1 },
+      measured: { runs: 8, median: 44.0, worst: 64.1 },
     },
   },
   findings: [],

@@ -26,12 +26,12 @@ export const quorumPrimaryAndSyncedStandby: Scenario = {
       limit: '60s',
       documented:
         'none: the pods are scheduled again, PostgreSQL recovers and a standby connects; a plain failover (20 s) may come on top (failover, quorum-based)',
-      measured: { runs: 1, median: 13.3, worst: 13.3 },
+      measured: { runs: 3, median: 12.7, worst: 13.3 },
     },
     converged: {
       limit: '180s',
       documented: 'the pods are created anew on their volumes and rejoin; no limit is documented',
-      measured: { runs: 1, median: 68.6, worst: 68.6 },
+      measured: { runs: 3, median: 70.2, worst: 71.2 },
     },
   },
   findings: [],
