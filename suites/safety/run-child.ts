@@ -62,7 +62,14 @@ export async function runChild(
   const known = new Set(listRuns().map(({ folder: one }) => one));
   // the environment of the vitest that runs this must not leak into the one that it starts
   const inherited = Object.entries(process.env).filter(([key]) => !/^(VITEST|FORCE_COLOR|CNPG_CHAOS)/.test(key));
-  const args = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--config', join(child, 'vitest.config.ts'), file];
+  const args = [
+    '--conditions=@cnpg-chaos/source',
+    join(root, 'node_modules/vitest/vitest.mjs'),
+    'run',
+    '--config',
+    join(child, 'vitest.config.ts'),
+    file,
+  ];
   const process_ = spawn(process.execPath, args, {
     cwd: child,
     env: {

@@ -270,6 +270,10 @@ describe('a chaos spec', () => {
     expect(run.broken).toEqual(['broken-stuck']);
     expect(run.output).toContain('HEALING FAILED');
     expect(run.output).toContain('rm broken-"stuck"');
+    expect(
+      run.report?.experiments.filter(({ file }) => file === 'stuck.chaos.ts').map(({ verdict }) => verdict),
+    ).toEqual(['unhealed']);
+    expect(run.report?.totals.unhealed).toBe(1);
     expect(run.code).toBe(1);
   });
 });
