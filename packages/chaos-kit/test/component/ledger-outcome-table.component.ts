@@ -170,6 +170,24 @@ describe('the table of outcomes', () => {
     expect(result.failures.map(({ reason }) => reason).join()).toMatch(/info: (ECONNRESET|.*terminated)/);
   });
 
+  test('a statement of many writes has one outcome for all of them', async () => {
+    const batch = 50;
+    await using ledger = await startLedger({ workload: 'volume', batch });
+    await hangCommits(ledger);
+    await cluster.primary.signalSessions('terminate', ledger.options.applicationName);
+    await cluster.primary.untilWaitingForStandby(ledger.options.applicationName, WRITERS);
+    expect(ledger.progress).toMatchObject({ unknown: WRITERS * batch, inFlight: WRITERS * batch, failed: 0 });
+    await cluster.standby().releaseReceiver();
+    await ledger.waitForAcks(1000, { timeoutMs: 10_000 });
+    const result = await ledger.verify({ final: cluster.final });
+    expectHungWritesFound(result);
+    expect(result.counts).toMatchObject({ unknown: WRITERS * batch, recovered: WRITERS * batch });
+    expect(result.counts.acknowledged % batch).toBe(0);
+    // and it can go red for one of them
+    await cluster.primary.sql(`delete from ${ledger.options.table} where writer = 1 and seq = 7`);
+    expect(await ledger.verify({ final: cluster.final })).toMatchObject({ verdict: 'fail', counts: { lost: 1 } });
+  });
+
   describe('a full disk', () => {
     const filler = `${SMALL}/filler`;
     afterEach(async () => {

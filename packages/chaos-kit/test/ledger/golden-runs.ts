@@ -61,6 +61,8 @@ interface Row {
 /** A small run, as data: what became of write number `seq` of `writer`, and what else is in the table. */
 interface GoldenRun {
   readonly about: string;
+  /** Writes per statement; default 1. The outcome of a statement is that of its first write. */
+  readonly batch?: number;
   readonly fate?: (writer: number, seq: number) => Fate;
   readonly strangers?: readonly Row[];
   readonly forks?: TimelineForks;
@@ -222,6 +224,29 @@ export const goldenRuns: Readonly<Record<string, GoldenRun>> = {
       integrity: 'pass',
       counts: { ...clean, rows: 56, present: 56, lost: 4 },
       checks: { lost: ['fail', 4], 'beyond-fork': ['fail', 4] },
+    },
+  },
+  'batch-lost': {
+    about: 'statements of five writes, the last of timeline 1 lost in a failover',
+    batch: 5,
+    fate: (writer, seq) => ({ timeline: seq < 10 ? 1 : 2, copies: writer === 2 && seq >= 5 && seq < 10 ? 0 : 1 }),
+    forks: [{ timeline: 1, lsn: LSN.first + order(2, 5) * LSN.step, reason: 'no recovery target specified' }],
+    expect: {
+      verdict: 'fail',
+      integrity: 'pass',
+      counts: { ...clean, rows: 55, present: 55, lost: 5 },
+      checks: { lost: ['fail', 5], 'beyond-fork': ['fail', 5] },
+    },
+  },
+  'batch-torn': {
+    about: 'statements of five writes, of one of which two are missing',
+    batch: 5,
+    fate: (writer, seq) => ({ copies: writer === 1 && (seq === 6 || seq === 7) ? 0 : 1 }),
+    expect: {
+      verdict: 'fail',
+      integrity: 'fail',
+      counts: { ...clean, rows: 58, present: 58, lost: 2 },
+      checks: { lost: ['fail', 2], hole: ['fail', 2] },
     },
   },
   'fork-unknown': {
@@ -553,10 +578,11 @@ export const quietUnread = {
 
 /** Writes one golden history. The same every time: times, identifiers and versions are made up. */
 export async function writeGolden(dir: string, run: GoldenRun): Promise<void> {
+  const { batch = 1 } = run;
   let nowMs = 1000;
   const clock = { startedAt: Date.UTC(2026, 0, 1), node: 'v24.0.0', now: () => nowMs };
   const options = {
-    ...resolveLedgerOptions({ seed: SEED, writers: WRITERS, rate: 500, maxSessions: 11, table: TABLE }),
+    ...resolveLedgerOptions({ seed: SEED, writers: WRITERS, rate: 500, batch, maxSessions: 11, table: TABLE }),
     applicationName: 'chaos-ledger-golden',
   };
   const history = HistoryWriter.create(dir, { options, clock, about: { golden: run.about } });
@@ -567,12 +593,15 @@ export async function writeGolden(dir: string, run: GoldenRun): Promise<void> {
   for (let seq = 0; seq < WRITES; seq++) {
     for (let writer = 0; writer < WRITERS; writer++) {
       nowMs = 1000 + order(writer, seq) * STEP_MS;
-      record.begin(writer);
+      const first = seq % batch === 0;
+      if (first) record.begin(writer, batch);
       const fate = run.fate?.(writer, seq) ?? {};
       const { outcome = 'ok', timeline = 1 } = fate;
       const times = { writer, seq, dueMs: nowMs - 0.25, sentMs: nowMs, endMs: nowMs + 1 };
       const lsn = LSN.first + order(writer, seq) * LSN.step;
-      if (outcome === 'ok' || outcome === 'ok-weak') {
+      if (!first) {
+        // its statement has its outcome already
+      } else if (outcome === 'ok' || outcome === 'ok-weak') {
         record.acknowledge({ ...times, outcome, lsn }, SERVERS[timeline], timeline, FACTS.durabilityHash);
       } else if (outcome !== 'pending') {
         record.unacknowledged({ ...times, outcome }, fate.error ?? new Error('Connection terminated unexpectedly'));
