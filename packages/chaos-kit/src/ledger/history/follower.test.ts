@@ -32,14 +32,15 @@ test('knows what the writers know, while they write and however long that takes'
   const { completions } = follower.record;
   // more than it keeps in memory: 32 chunks of 16 384
   const statements = 34 * 16_384 + 100;
+  const differences: number[] = [];
   for (let i = 0; i < statements; i++) {
     write(record, i);
-    if (i % 100_000 === 0) {
-      await history.kept();
-      follower.catchUp();
-      expect(follower.record.counts).toEqual(record.counts);
-    }
+    if (i % 100_000 !== 0) continue;
+    await history.kept();
+    follower.catchUp();
+    differences.push(follower.record.acknowledged - record.acknowledged);
   }
+  expect(differences).toEqual([0, 0, 0, 0, 0, 0]);
   record.stalled(5, 50);
   await history.kept();
   follower.catchUp();
