@@ -378,6 +378,7 @@ export { closeClient, connect, destroyClient, type ConnectOptions } from './post
 export { ConnectError, connectFailureOf, sqlStateOf, type ConnectFailure } from './postgres/connect-error.ts';
 export { compareLsn, formatLsn, InvalidLsnError, lsnDiff, parseLsn } from './postgres/lsn.ts';
 export {
+  InvalidTimelineHistoryError,
   InvalidWalFileError,
   parseTimelineHistory,
   timelineOfWalFile,

@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest';
-import { InvalidWalFileError, parseTimelineHistory, timelineOfWalFile } from './timeline.ts';
+import {
+  InvalidTimelineHistoryError,
+  InvalidWalFileError,
+  parseTimelineHistory,
+  timelineOfWalFile,
+} from './timeline.ts';
 
 test.for([
   ['000000010000000000000001', 1],
@@ -29,4 +34,9 @@ test('a history file tells where timelines ended', () => {
     { timeline: 1, switchpoint: '0/5000060', reason: 'no recovery target specified' },
     { timeline: 2, switchpoint: '0/70000A0', reason: 'no recovery target specified' },
   ]);
+});
+
+test.for(['x\t0/1\ty', '1\tabc', '1'])('a history with the line %j is not whole', (line) => {
+  expect(() => parseTimelineHistory(`1\t0/5000060\tx\n${line}\n`)).toThrow(InvalidTimelineHistoryError);
+  expect(() => parseTimelineHistory(line)).toThrow(JSON.stringify(line));
 });

@@ -35,15 +35,31 @@ export interface TimelineSwitch {
   reason: string;
 }
 
+/** A history file has a line that tells of no switch: it is not whole, or no history file. */
+export class InvalidTimelineHistoryError extends Error {
+  override readonly name = 'InvalidTimelineHistoryError';
+  readonly code = 'CNPG_INVALID_TIMELINE_HISTORY';
+
+  constructor(line: string) {
+    super(
+      `${JSON.stringify(line)} is no line of a timeline history; expected a timeline, a WAL position and a reason, ` +
+        'such as "1\\t0/5000060\\tno recovery target specified"',
+    );
+  }
+}
+
 /**
  * Parses the content of a history file, oldest timeline first. Comments and empty lines are skipped.
+ *
+ * @throws InvalidTimelineHistoryError
  */
 export function parseTimelineHistory(content: string): TimelineSwitch[] {
   const switches: TimelineSwitch[] = [];
   for (const line of content.split('\n')) {
+    if (line.trim() === '' || line.startsWith('#')) continue;
     const match = /^\s*(?<timeline>\d+)\s+(?<lsn>[0-9A-Fa-f]+\/[0-9A-Fa-f]+)\s*(?<reason>.*)$/.exec(line);
     const { timeline, lsn, reason } = match?.groups ?? {};
-    if (timeline === undefined || lsn === undefined) continue;
+    if (timeline === undefined || lsn === undefined) throw new InvalidTimelineHistoryError(line);
     switches.push({ timeline: Number(timeline), switchpoint: lsn, reason: (reason ?? '').trim() });
   }
   return switches;
