@@ -30,6 +30,21 @@ test.each([
   expect(status).toBe(code);
 });
 
+test('verify of a file checks transactions', () => {
+  const file = fileURLToPath(new URL('../transactions/golden/list-append-write-skew.jsonl', import.meta.url));
+  const { status, stdout } = chaosKit('verify', file);
+  expect(stdout).toMatch(/^fail\n {2}G2-item: T0 → T1 → T0, which is no order/);
+  expect(stdout).toContain('list-append at repeatable read, held to serializable\n');
+  expect(status).toBe(1);
+  const refused = chaosKit('verify', file, '--server', 'postgres://app@localhost/app');
+  expect(refused.stderr).toContain('--server is for a run of the ledger');
+  expect(refused.status).toBe(2);
+  expect(JSON.parse(chaosKit('verify', file, '--json').stdout)).toMatchObject({
+    verdict: 'fail',
+    workload: 'list-append',
+  });
+});
+
 test('verify --json prints all of it', () => {
   const { status, stdout } = chaosKit('verify', '--json', join(golden, 'lost'));
   expect(status).toBe(1);

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HistoryError, HistoryWriteError } from '../../src/ledger/history/history-error.ts';
 import { verifyStoredTransactions } from '../../src/ledger/transactions/verify-stored.ts';
@@ -140,6 +141,17 @@ describe('stored transactions', () => {
       'unexplained-balance',
     ]);
   });
+});
+
+test.each([
+  ['list-append-clean', 'pass', []],
+  ['list-append-write-skew', 'fail', ['G2-item']],
+  ['list-append-lost', 'fail', ['lost-append', 'lost-update', 'G-single', 'G2-item', 'G0-realtime']],
+  ['bank-lost', 'fail', ['lost-transfer']],
+  ['bank-torn', 'fail', ['wrong-total']],
+])('golden history %s: %s', (name, verdict, types) => {
+  const found = verifyStoredTransactions(fileURLToPath(new URL(`golden/${name}.jsonl`, import.meta.url)));
+  expect({ verdict: found.verdict, types: found.findings.map(({ type }) => type) }).toEqual({ verdict, types });
 });
 
 describe('the file of a run', () => {
