@@ -47,7 +47,7 @@ export const families: readonly Family[] = [
     engine: 'agent',
     fault: partition,
     options: { from: { replica: 0 }, to: 'primary' },
-    leak: /^cut partition-\w+ on node/,
+    leak: /^cut partition-[\w-]+ on node/,
   }),
   family({
     name: 'network by chaos-mesh',

@@ -3,13 +3,13 @@ import { durationSchema } from '../config/duration-schema.ts';
 import { delay } from '../engines/agent/delay.ts';
 import { networkBetween } from '../engines/chaos-mesh/network-between.ts';
 import { networkNeeds } from '../engines/chaos-mesh/network-chaos.ts';
-import { type ProbePlace, probeMesh } from '../engines/agent/probe.ts';
+import { probeConnect, type ProbePlace, probeMesh } from '../engines/agent/probe.ts';
 import { betweenPeers, mostPeers, peersBetween } from './between-peers.ts';
 import { latencyFits } from './bounds.ts';
 import { defineFault, type FaultContext } from './fault.ts';
 import { fixture } from './fixture.ts';
 import type { Observation } from './observation.ts';
-import { reachBetween } from './reach.ts';
+import { type Reach, reachBetween } from './reach.ts';
 
 const longestMs = 10_000;
 
@@ -76,14 +76,39 @@ async function roundTrips(
   signal: AbortSignal,
 ): Promise<{ trips: readonly Trip[]; blind: readonly string[] }> {
   const { kube, targets } = context;
-  const { pairs, blind } = await reachBetween(kube, targets, signal);
-  if (pairs.length === 0) return { trips: [], blind };
+  const { pairs, servers, blind } = await reachBetween(kube, targets, signal);
+  const connections = await connectTrips(context, servers, signal);
+  if (pairs.length === 0) return { trips: connections, blind };
   const mesh = await probeMesh(kube, pairs, { tailMs: 400 + 3 * addedMs(context) }, signal);
   const trip = ([from, to]: readonly [ProbePlace, ProbePlace]): Trip => {
     const { median, count } = mesh.roundTrip(from.ip, to.ip);
     return { from: from.name, to: to.name, medianMs: median / 1000, answered: count };
   };
-  return { trips: pairs.map(trip), blind };
+  return { trips: [...pairs.map(trip), ...connections], blind };
+}
+
+const connections = 5;
+
+/** To open a connection takes one round trip. An address where nobody listens tells nothing. */
+async function connectTrips(
+  context: Context,
+  servers: Reach['servers'],
+  signal: AbortSignal,
+): Promise<readonly Trip[]> {
+  const timeoutMs = 1_000 + 3 * addedMs(context);
+  const trips = await Promise.all(
+    servers.map(async ({ pod, address, port }): Promise<Trip> => {
+      const times: number[] = [];
+      for (let tries = 0; tries < connections; tries++) {
+        const { outcome, afterMs } = await probeConnect(context.kube, pod, { address, port }, { timeoutMs, signal });
+        if (outcome !== 'connected' || afterMs === undefined) break;
+        times.push(afterMs);
+      }
+      const medianMs = times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
+      return { from: pod.name, to: `${address}:${port}`, medianMs, answered: times.length };
+    }),
+  );
+  return trips.filter(({ answered }) => answered > 0);
 }
 
 function say({ from, to, medianMs, answered }: Trip): string {

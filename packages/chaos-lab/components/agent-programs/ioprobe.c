@@ -40,19 +40,16 @@ static void fail(const char *what)
 	exit(1);
 }
 
-static void write_for(const char *folder, uint64_t until, struct result *result)
+static void write_for(int fd, uint64_t until, struct result *result)
 {
-	char *block = aligned_alloc(4096, BLOCK);
-	int fd = open(folder, O_TMPFILE | O_RDWR, 0600);
+	static char block[BLOCK];
 
-	if (fd < 0 || !block)
-		fail(folder);
 	memset(block, 'x', BLOCK);
 	while (now_us() < until && result->done < MOST) {
 		uint64_t start = now_us();
 
 		if (pwrite(fd, block, BLOCK, 0) != BLOCK || fdatasync(fd) != 0)
-			fail("write");
+			exit(1);
 		result->us[result->done] = (uint32_t)(now_us() - start);
 		result->done++;
 	}
@@ -71,7 +68,7 @@ int main(int argc, char **argv)
 	struct result *result;
 	uint64_t until, sum = 0;
 	unsigned n;
-	int status = 0;
+	int status = 0, fd;
 	pid_t child, ended;
 
 	if (argc != 3) {
@@ -82,13 +79,18 @@ int main(int argc, char **argv)
 	result = mmap(NULL, sizeof *result, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (result == MAP_FAILED)
 		fail("memory");
+	fd = open(argv[1], O_TMPFILE | O_RDWR, 0600);
+	if (fd < 0)
+		fail(argv[1]);
 	child = fork();
 	if (child < 0)
 		fail("fork");
 	if (child == 0) {
-		/* Whoever started this must not wait for a write that hangs. */
+		/* Whoever reads what this program says must not wait for a write that hangs. */
+		close(0);
 		close(1);
-		write_for(argv[1], until, result);
+		close(2);
+		write_for(fd, until, result);
 	}
 	while ((ended = waitpid(child, &status, WNOHANG)) == 0 && now_us() < until + PATIENCE_MS * 1000)
 		poll(NULL, 0, 10);
@@ -99,8 +101,10 @@ int main(int argc, char **argv)
 		printf("hung %u\n", n);
 		return 0;
 	}
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || n == 0)
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || n == 0) {
+		fprintf(stderr, "a write failed after %u\n", n);
 		return 1;
+	}
 	qsort(result->us, n, sizeof *result->us, by_value);
 	for (unsigned i = 0; i < n; i++)
 		sum += result->us[i];

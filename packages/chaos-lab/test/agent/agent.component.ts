@@ -90,7 +90,11 @@ async function mesh(): Promise<{ forth: number; back: number; rttMs: number }> {
   };
 }
 
-const throttled = () => agent('iolatency', one.uid, one.container, data, '500');
+// Through a pipe, as a container runtime reads it: what still writes keeps it open.
+const throttled = async () => {
+  const verb = `cnpg-chaos-agent iolatency ${one.uid} ${one.container} ${data} 500`;
+  return { stdout: (await execInContainer(name, ['bash', '-c', `${verb} 2>&1 | cat`], { timeoutMs: 15_000 })).trim() };
+};
 const open = { forth: 20, back: 20 };
 
 describe('what it breaks, one sees, and so when it is mended', () => {
