@@ -226,6 +226,40 @@ export const goldenRuns: Readonly<Record<string, GoldenRun>> = {
       checks: { lost: ['fail', 4], 'beyond-fork': ['fail', 4] },
     },
   },
+  'lost-seen': {
+    about: 'the same loss, of which a reader on -rw saw the first two and then missed all',
+    fate: (writer, seq) => {
+      const timeline = failover(writer, seq);
+      return { timeline, copies: timeline === 1 && order(writer, seq) >= 36 ? 0 : 1 };
+    },
+    forks: [{ timeline: 1, lsn: LSN.first + 36 * LSN.step, reason: 'no recovery target specified' }],
+    observed: [
+      read(38, 11, {
+        runs: [
+          [0, 0, 12],
+          [1, 0, 12],
+          [2, 0, 11],
+        ],
+      }),
+      read(44, 11, {
+        timeline: 2,
+        runs: [
+          [0, 0, 11],
+          [0, 14, 14],
+          [1, 0, 11],
+          [1, 13, 14],
+          [2, 0, 11],
+          [2, 13, 13],
+        ],
+      }),
+    ],
+    expect: {
+      verdict: 'fail',
+      integrity: 'pass',
+      counts: { ...clean, rows: 56, present: 56, lost: 4 },
+      checks: { lost: ['fail', 4], 'beyond-fork': ['fail', 4], 'two-primaries': unknown, 'time-travel': unknown },
+    },
+  },
   'batch-lost': {
     about: 'statements of five writes, the last of timeline 1 lost in a failover',
     batch: 5,

@@ -5,6 +5,7 @@ import { formatPosition } from '../lsn.ts';
 import { amount, passed } from './checker.ts';
 import type { ReadChecker, Evidence } from './checker.ts';
 import { Moments, someWrites } from './moments.ts';
+import { replayReads } from './reads.ts';
 
 /** Acknowledged writes that the final read did not find: the claim that the ledger is about. */
 export const lost: ReadChecker = {
@@ -16,7 +17,12 @@ export const lost: ReadChecker = {
     const looked = amount(acknowledged, 'acknowledged write');
     if (count === 0) return passed(looked);
     const head = amount(count, 'acknowledged write is lost', 'acknowledged writes are lost');
-    return { verdict: 'fail', count, looked, sentences: [head, ...describeLosses(evidence, 'ok'), hint(evidence)] };
+    return {
+      verdict: 'fail',
+      count,
+      looked,
+      sentences: [head, ...describeLosses(evidence, 'ok'), ...missedBy(evidence, 'ok'), hint(evidence)],
+    };
   },
 };
 
@@ -31,7 +37,12 @@ export const lostWeak: ReadChecker = {
     if (count === 0) return passed(looked);
     const head = amount(count, 'weakly acknowledged write is lost', 'weakly acknowledged writes are lost');
     const first = 'look first at who cancels sessions that wait for a standby (pg_cancel_backend, a query time limit)';
-    return { verdict: 'fail', count, looked, sentences: [head, ...describeLosses(evidence, 'ok-weak'), first] };
+    return {
+      verdict: 'fail',
+      count,
+      looked,
+      sentences: [head, ...describeLosses(evidence, 'ok-weak'), ...missedBy(evidence, 'ok-weak'), first],
+    };
   },
 };
 
@@ -58,6 +69,17 @@ function relativeToFork({ timeline, firstLsn, lastLsn }: LossByOrigin, { read }:
   if (firstLsn >= fork.lsn) return `${place}, all beyond ${left}`;
   if (lastLsn >= fork.lsn) return `${place}, around ${left}`;
   return `${place}, before ${left}`;
+}
+
+/** When a reader first missed some of them: what happened lies between their acknowledgement and that. */
+function missedBy(evidence: Evidence, outcome: LostWrite['outcome']): string[] {
+  const { record } = evidence;
+  const missed = replayReads(evidence).gone.filter(({ writer, seq }) => record.states(writer).state(seq) === outcome);
+  const [first] = missed.toSorted((a, b) => a.read.startMs - b.read.startMs);
+  if (first === undefined) return [];
+  const { server, timeline, startMs } = first.read;
+  const when = new Moments(evidence).at(startMs);
+  return [`a reader on -rw missed ${missed.length} of them, first on ${server}, timeline ${timeline ?? '?'}, ${when}`];
 }
 
 /** The first thing to look at. */
