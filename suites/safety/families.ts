@@ -65,6 +65,20 @@ export const families: readonly Family[] = [
     not: noDaemon,
   }),
   family({
+    name: 'cpu',
+    engine: 'agent',
+    fault: cpuStress,
+    options: { target: { replica: 0 }, workers: 1 },
+    leak: /^hog cpu-stress-\w+/,
+  }),
+  family({
+    name: 'slow writes',
+    engine: 'agent',
+    fault: ioLatency,
+    options: { target: { replica: 1 }, latency: '20ms' },
+    leak: /^throttle io-latency-\w+/,
+  }),
+  family({
     name: 'connections',
     engine: 'kubernetes',
     fault: connectionsExhausted,
@@ -105,24 +119,10 @@ export const families: readonly Family[] = [
     not: { 'engine daemon restarted': 'the engine has no daemon: it is the machine' },
   }),
   family({
-    name: 'cpu',
-    engine: 'agent',
-    fault: cpuStress,
-    options: { target: { replica: 0 }, workers: 1 },
-    leak: /^hog cpu-stress-\w+/,
-  }),
-  family({
-    name: 'slow writes',
-    engine: 'agent',
-    fault: ioLatency,
-    options: { target: { replica: 1 }, latency: '20ms' },
-    leak: /^throttle io-latency-\w+/,
-  }),
-  family({
     name: 'frozen',
     engine: 'agent',
     fault: instanceFrozen,
-    options: { target: { replica: 1 } },
+    options: { target: { replica: 0 } },
     leak: /^freeze instance-frozen-\w+/,
   }),
   family({
