@@ -1,9 +1,13 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { fakeEngine, fakeEngines } from '../../test/fakes/fake-engine.ts';
 import type { UndoEntry } from '../engines/engine.ts';
+import type { ClusterAccess } from './journal/journal-record.ts';
 import { FileJournal } from './journal/file-journal.ts';
 import { readJournal } from './journal/read-journal.ts';
 import { identityOf, type ProcessIdentity } from './process-identity.ts';
@@ -26,7 +30,7 @@ function setUp(undo?: (entry: UndoEntry) => Promise<string>) {
       },
     }),
   );
-  const add = async (runId: string, runner: ProcessIdentity, namespace = 'n') => {
+  const add = async (runId: string, runner: ProcessIdentity, namespace = 'n', access?: ClusterAccess) => {
     const folder = createRunFolder({ runId, root: '/', runner, namespaces: [namespace] }, runs);
     const path = journalPath(folder, 'e');
     const journal = new FileJournal(path, {
@@ -34,6 +38,7 @@ function setUp(undo?: (entry: UndoEntry) => Promise<string>) {
       runId,
       experiment: { id: 'e', name: 'a spec' },
       owner: runner,
+      ...(access === undefined ? {} : { access }),
       cluster: { namespace, name: 'pg' },
       operatorNamespace: 'cnpg-system',
       chaosMesh: { namespace: 'chaos-mesh' },
@@ -97,6 +102,60 @@ test('only the namespaces that are asked for', async () => {
   await add('there', dead, 'b');
   await sweep({ runs: listRuns(runs), engines, namespaces: ['b'] });
   expect(log).toEqual(['there/1', 'there/0']);
+});
+
+describe('nothing is undone in a cluster other than the one that was broken', () => {
+  test('when another one answers at its address', async () => {
+    const server = createServer((_request, response) => {
+      response.setHeader('content-type', 'application/json');
+      response.end(
+        JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system', uid: 'another' } }),
+      );
+    }).listen(0, '127.0.0.1');
+    onTestFinished(() => void server.close());
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const { runs, log, engines, add } = setUp();
+    const kubeconfig = join(runs, 'kubeconfig');
+    const cluster = { server: `http://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true };
+    writeFileSync(
+      kubeconfig,
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Config',
+        'current-context': 'c',
+        clusters: [{ name: 'c', cluster }],
+        contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+        users: [{ name: 'u', user: {} }],
+      }),
+    );
+    const { folder } = await add('r', dead, 'n', { kubeconfig, kubeSystemUid: 'the one' });
+    const { things } = await sweep({ runs: listRuns(runs), engines });
+    expect(log).toEqual([]);
+    const how = 'its cluster is gone: another one answers now (another)';
+    expect(things).toMatchObject([
+      { ...thing('removed'), how },
+      { ...thing('removed'), how },
+    ]);
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  test('when its lab is gone', async () => {
+    const { runs, log, engines, add } = setUp();
+    const kubeconfig = join(runs, 'nowhere');
+    await add('r', dead, 'n', { kubeconfig, kubeSystemUid: 'the one', labName: 'small' });
+    const { things } = await sweep({ runs: listRuns(runs), engines });
+    expect(log).toEqual([]);
+    expect(things.map(({ how }) => how)).toEqual(['its lab small is gone', 'its lab small is gone']);
+  });
+
+  test('but a kubeconfig that cannot be used is no proof that its cluster is gone', async () => {
+    const { runs, engines, add } = setUp();
+    const { path } = await add('r', dead, 'n', { kubeconfig: join(runs, 'moved'), kubeSystemUid: 'the one' });
+    const { things } = await sweep({ runs: listRuns(runs), engines });
+    expect(things).toMatchObject([thing('failed'), thing('failed')]);
+    expect(readJournal(path).open).toHaveLength(2);
+  });
 });
 
 test('nobody could look everywhere: that is not the same as nothing', () => {

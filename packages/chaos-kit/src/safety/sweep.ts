@@ -1,4 +1,5 @@
-import { type Cluster, isTransientKubeError, type KubeClient, KubeconfigError } from '@cnpg-chaos/cnpg-utils';
+import { existsSync } from 'node:fs';
+import { type Cluster, isTransientKubeError, type KubeClient } from '@cnpg-chaos/cnpg-utils';
 import type { ChaosConfig } from '../config/chaos-config.ts';
 import type { EngineContext } from '../engines/engine.ts';
 import type { EngineRegistry } from '../engines/registry.ts';
@@ -93,12 +94,12 @@ class Sweeper {
       for (const entry of entries) this.things.push({ what: describeUndo(entry), namespace, runId, outcome, how });
     };
     if (this.#options.dryRun === true) return say('found', `journal of "${header.experiment.name}"`);
-    const gone = await this.#isGone(header);
-    if (gone !== undefined) {
-      for (const { id } of open) closeEntry(path, id, 'sweep');
-      return say('removed', gone);
-    }
     try {
+      const gone = await this.#isGone(header);
+      if (gone !== undefined) {
+        for (const { id } of open) closeEntry(path, id, 'sweep');
+        return say('removed', gone);
+      }
       await using _lock =
         header.access === undefined ? undefined : await this.#lock(this.#clusters.clientOf(header.access), namespace);
       const { undone, failure } = await healStored(path, {
@@ -117,11 +118,12 @@ class Sweeper {
   // An undo must never reach another cluster that took over the address of the one that was broken.
   async #isGone({ access }: JournalHeader): Promise<string | undefined> {
     if (access?.kubeSystemUid === undefined) return undefined;
+    // a lab takes its kubeconfig along; that of another cluster may only have been moved
+    if (access.labName !== undefined && !existsSync(access.kubeconfig)) return `its lab ${access.labName} is gone`;
     try {
       const uid = await kubeSystemUid(this.#clusters.clientOf(access), this.#options.signal);
       return uid === access.kubeSystemUid ? undefined : `its cluster is gone: another one answers now (${uid})`;
     } catch (error) {
-      if (error instanceof KubeconfigError) return `its cluster is gone: ${error.message}`;
       if (isTransientKubeError(error)) return undefined;
       throw error;
     }
