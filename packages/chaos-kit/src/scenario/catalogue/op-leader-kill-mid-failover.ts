@@ -1,12 +1,12 @@
 import type { Scenario } from '../scenario.ts';
 
-/** The operator's leader dies between its decision to fail over and the election. */
+/** The operator's leader dies between its decision to fail over and the promotion. */
 export const opLeaderKillMidFailover: Scenario = {
   id: 'op-leader-kill-mid-failover',
   title:
     'another operator pod finishes the failover when the leader dies in the middle of it, and no acknowledged write is lost',
   hypothesis:
-    'Given a synchronous cluster under load and an operator of three pods, when the pod of the primary is deleted by force and the leader is deleted between `pending` and the election, then the next leader promotes a standby within 60 s, once.',
+    'Given a synchronous cluster under load and an operator of three pods, when the pod of the primary is deleted by force and the leader is deleted between its decision (`pending`) and the promotion, then the next leader promotes a standby within 60 s, once.',
   tags: ['ten', 'operator'],
   profile: 'tuned',
   faults: [
