@@ -26,12 +26,12 @@ export const netIsolatePrimaryClientInside: Scenario = {
       limit: '110s',
       documented:
         'liveness probe with isolation check up to 30 s, then the stop of the old primary until the pod is no longer ready (instance manager); the lease, which a candidate watches for 15 s, the -rw Service and the standby that acknowledges (failover)',
-      measured: { runs: 1, median: 84.7, worst: 84.7 },
+      measured: { runs: 2, median: 85.1, worst: 85.4 },
     },
     converged: {
       limit: '300s',
       documented: 'the old primary rejoins by pg_rewind when it is reached again; no limit is documented',
-      measured: { runs: 1, median: 100.9, worst: 100.9 },
+      measured: { runs: 2, median: 105.3, worst: 109.6 },
     },
   },
   findings: [],

@@ -22,12 +22,12 @@ export const postmasterSigkillPrimary: Scenario = {
       limit: '20s',
       documented:
         'crash recovery and container restart take seconds, a released lease is taken over at once (instance manager, failover)',
-      measured: { runs: 3, median: 13.0, worst: 15.2 },
+      measured: { runs: 4, median: 12.5, worst: 15.2 },
     },
     converged: {
       limit: '120s',
       documented: 'the old primary restarts or rejoins; no limit is documented',
-      measured: { runs: 3, median: 37.9, worst: 44.9 },
+      measured: { runs: 4, median: 35.6, worst: 44.9 },
     },
   },
   findings: [],
