@@ -21,12 +21,12 @@ export const nodePowerOffPrimary: Scenario = {
       limit: '100s',
       documented:
         'node lost after 50 s of silence (looked at every 5 s), then the lease of the primary, which a candidate watches for 15 s, then the -rw Service and the standby that acknowledges: 75 to 90 s (failover, failure modes)',
-      measured: { runs: 1, median: 84.1, worst: 84.1 },
+      measured: { runs: 2, median: 85.8, worst: 87.4 },
     },
     converged: {
       limit: '300s',
       documented: 'the old primary rejoins by pg_rewind when its node is back; no limit is documented',
-      measured: { runs: 1, median: 112.0, worst: 112.0 },
+      measured: { runs: 2, median: 110.4, worst: 112.0 },
     },
   },
   findings: [],
