@@ -32,6 +32,26 @@ describe('Completions', () => {
     expect(() => log.at(40_000 + 16_384)).toThrow(RangeError);
   });
 
+  test('with a pager keeps 32 chunks in memory, and reads the others again in any order', () => {
+    let position = 0;
+    const reads: number[] = [];
+    const log = new Completions({
+      position: () => position,
+      read(from, count, push) {
+        reads.push(from);
+        for (let i = from; i < from + count; i++) push(completion(i, { seq: i, count: 5 }));
+      },
+    });
+    for (; position < 34 * 16_384 + 10; position++) log.push(completion(position, { seq: position, count: 5 }));
+    expect(reads).toEqual([]);
+    for (const i of [34 * 16_384 + 9, 16_384, 16_385, 0, 20_000, 4 * 16_384]) {
+      expect(log.at(i)).toMatchObject({ seq: i, endMs: i, count: 5 });
+    }
+    // 35 chunks: the oldest three were not there; then the oldest of those that were had to go for them
+    expect(reads).toEqual([16_384, 0, 4 * 16_384]);
+    expect(log.firstAtOrAfter(2 * 16_384 + 0.5)).toBe(2 * 16_384 + 1);
+  });
+
   test('finds the first at or after a time', () => {
     const log = new Completions();
     expect(log.firstAtOrAfter(5)).toBe(0);

@@ -36,7 +36,7 @@ export interface HistoryClock {
 const RESERVATION = 65_536;
 /** Time between two group syncs, in ms: what a crash of the host, not of the process, may take from the end. */
 const SYNC_MS = 100;
-/** So many statements wait for each other within a turn at most: more would leave the server idle for longer than they save. */
+/** So many statements wait for each other within a turn at most, or an eighth of the writers: more would leave the server idle for longer than they save. */
 const SENT_TOGETHER = 8;
 const BLOCK_RECORDS = 256;
 const NO_WRITER = 0xffff;
@@ -69,6 +69,7 @@ export class HistoryWriter implements RecordSink {
   #written = 0;
   #buffered = 0;
   #turn: Turn | undefined;
+  readonly #sentTogether: number;
   #unsent = 0;
   #dirty = false;
   #syncing: Promise<void> | undefined;
@@ -85,6 +86,7 @@ export class HistoryWriter implements RecordSink {
     this.#clock = clock;
     this.#reserved = new Float64Array(writers);
     this.#durable = new Float64Array(writers);
+    this.#sentTogether = Math.max(1, Math.min(SENT_TOGETHER, Math.floor(writers / 8)));
     this.#manifest = newManifest({
       options: o.options,
       startedAt: new Date(clock.startedAt),
@@ -137,7 +139,7 @@ export class HistoryWriter implements RecordSink {
     if (end > (this.#durable[writer] ?? 0)) this.#syncNow();
     this.#put(RECORD_CODES.invoke, this.#clock.now(), writer, seq, count - 1);
     this.#flushSoon();
-    if (++this.#unsent >= SENT_TOGETHER) this.#flush();
+    if (++this.#unsent >= this.#sentTogether) this.#flush();
     return this.failure === undefined;
   }
 
