@@ -78,6 +78,14 @@ describe('vanished', () => {
     expect(ask([{ outcome: 'fail', gone: true }], [read(50, [[0, 0]])])).toMatchObject({ verdict: 'fail', count: 1 });
   });
 
+  test('not a row that nobody attempted to write, whatever its number', () => {
+    const stranger: [number, number][] = [
+      [0, 1],
+      [2_000_000_000, 2_000_000_000],
+    ];
+    expect(ask([{}, {}], [read(50, stranger), read(60, [[0, 1]])])).toMatchObject({ verdict: 'pass', count: 0 });
+  });
+
   test('says nothing without readers', () => {
     expect(ask([unknown], [])).toMatchObject({ verdict: 'unknown' });
     const { observations: _, ...alone } = evidence([unknown], {});

@@ -51,9 +51,8 @@ function replay(evidence: Evidence | RunEvidence): Told {
   const reads = (observations?.reads ?? [])
     .filter(({ from }) => from === 'rw')
     .toSorted((a, b) => a.startMs - b.startMs);
-  const writers = record.writers.length;
-  const seen = new WriterBits(writers);
-  const known = new WriterBits(writers);
+  const seen = new WriterBits(record);
+  const known = new WriterBits(record);
   const missing = new Map<number, Absence>();
   const resurrected: Absence[] = [];
   const stale: (Absence & { newConnection: boolean })[] = [];

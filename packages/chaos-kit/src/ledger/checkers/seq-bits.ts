@@ -1,10 +1,18 @@
-/** A set of sequence numbers of one writer, a bit each. */
+import type { RunRecord } from '../run-record.ts';
+
+/** A set of sequence numbers of one writer below a bound, a bit each. Rows of higher numbers are strangers, and not kept. */
 export class SeqBits {
+  readonly #bound: number;
   #bytes = new Uint8Array(128);
   /** Highest number in it; -1 when it is empty. */
   highest = -1;
 
+  constructor(bound: number) {
+    this.#bound = bound;
+  }
+
   add(seq: number): void {
+    if (seq >= this.#bound) return;
     const at = seq >>> 3;
     if (at >= this.#bytes.length) {
       const grown = new Uint8Array(Math.max(at + 1, this.#bytes.length * 2));
@@ -24,8 +32,8 @@ export class SeqBits {
 export class WriterBits {
   readonly #writers: readonly SeqBits[];
 
-  constructor(writers: number) {
-    this.#writers = Array.from({ length: writers }, () => new SeqBits());
+  constructor(record: RunRecord) {
+    this.#writers = record.writers.map(({ bound }) => new SeqBits(bound));
   }
 
   of(writer: number): SeqBits {

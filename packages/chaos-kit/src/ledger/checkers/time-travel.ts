@@ -39,7 +39,7 @@ export const timeTravel: RunChecker = {
       const key = `${read.server} ${read.postmaster}`;
       const life = lives.get(key) ?? {
         server: read.server,
-        seen: new WriterBits(evidence.record.writers.length),
+        seen: new WriterBits(evidence.record),
         before: latest.get(read.server),
         sinceMs: read.startMs,
       };
