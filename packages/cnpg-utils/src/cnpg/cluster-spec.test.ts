@@ -20,7 +20,7 @@ test('a shape with a change, and nothing that was not asked for', () => {
     metadata: db,
     spec: {
       instances: 5,
-      storage: { size: '1Gi' },
+      storage: { size: '2Gi' },
       walStorage: { size: '512Mi' },
       enableSuperuserAccess: false,
       affinity: {

@@ -214,7 +214,8 @@ export interface ClusterSettings extends Partial<Settings> {
 // A burst of clients that reconnect while commits hang must not lock everybody out.
 const parameters = { max_connections: '200' };
 const common = {
-  storage: { size: '1Gi' },
+  // CloudNativePG lets WAL grow to 1 GB and keeps 512 MB more: a full volume must be a fault, not an accident
+  storage: { size: '2Gi' },
   parameters,
   enableSuperuserAccess: false,
   topologyKey: 'topology.kubernetes.io/zone',
