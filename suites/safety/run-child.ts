@@ -82,6 +82,13 @@ export async function runChild(
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
+  // a suite that is ended takes its runs along, and they heal; it must not leave the lab to them
+  const end = (): void => {
+    if (process_.pid !== undefined && process_.exitCode === null && process_.signalCode === null) {
+      process.kill(-process_.pid, 'SIGTERM');
+    }
+  };
+  process.once('exit', end);
   let output = '';
   for (const stream of [process_.stdout, process_.stderr])
     stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
@@ -133,6 +140,7 @@ export async function runChild(
       tookMs: performance.now() - startMs,
     };
   } finally {
+    process.off('exit', end);
     if (process_.exitCode === null && process_.signalCode === null && process_.pid !== undefined) {
       process.kill(-process_.pid, 'SIGKILL');
     }

@@ -31,6 +31,7 @@ const features: Readonly<Record<string, { command: string; missing: string; reme
  */
 export const chaosMeshNeeds: readonly string[] = [
   ...faultKinds,
+  'agent',
   'daemon',
   'dns-server',
   'io-opt-in',
