@@ -76,6 +76,7 @@ export class Completions {
   readonly #pager: CompletionPager | undefined;
   /** Chunks in memory, in the order in which they came. */
   readonly #resident: number[] = [];
+  #spare: Chunk | undefined;
   #length = 0;
 
   constructor(pager?: CompletionPager) {
@@ -93,7 +94,7 @@ export class Completions {
       const number = this.#chunks.length;
       this.#firstMs.push(c.endMs);
       this.#positions.push(this.#pager?.position() ?? 0);
-      this.#keep(number, new Chunk());
+      this.#keep(number, this.#blank());
     }
     this.#chunk(this.#length).put(at, c, count);
     this.#length++;
@@ -166,10 +167,17 @@ export class Completions {
     const position = this.#positions[number];
     if (position === undefined || this.#pager === undefined)
       throw new RangeError(`completion ${index} of ${this.#length}`);
-    const chunk = new Chunk();
+    const chunk = this.#blank();
     let at = 0;
     this.#pager.read(position, Math.min(CHUNK, this.#length - number * CHUNK), (c) => chunk.put(at++, c, c.count ?? 1));
     this.#keep(number, chunk);
+    return chunk;
+  }
+
+  /** One that was given up is used again: memory outside of the heap is collected late. */
+  #blank(): Chunk {
+    const chunk = this.#spare ?? new Chunk();
+    this.#spare = undefined;
     return chunk;
   }
 
@@ -180,6 +188,9 @@ export class Completions {
     if (this.#resident.length <= RESIDENT_CHUNKS) return;
     // never the last one, which still grows
     const oldest = this.#resident[0] === this.#chunks.length - 1 ? 1 : 0;
-    for (const gone of this.#resident.splice(oldest, 1)) this.#chunks[gone] = undefined;
+    for (const gone of this.#resident.splice(oldest, 1)) {
+      this.#spare = this.#chunks[gone];
+      this.#chunks[gone] = undefined;
+    }
   }
 }

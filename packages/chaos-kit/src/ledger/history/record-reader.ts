@@ -99,12 +99,13 @@ export class RecordReader implements Disposable {
   /** Lets completions of statements of `batch` writes be read again, by a file handle of its own. */
   pager(batch: number): CompletionPager {
     const path = this.#path;
+    let block: RecordBlock | undefined;
     return {
       position: () => this.#index,
       read(position, count, push) {
         const fd = open(path);
         try {
-          const block = new RecordBlock(BLOCK_RECORDS);
+          block ??= new RecordBlock(BLOCK_RECORDS);
           const record = { ...BLANK };
           let left = count;
           for (let index = position; left > 0;) {
