@@ -36,6 +36,7 @@ const retryMs = 5_000;
 export class Reaper {
   readonly #options: Required<ReaperOptions>;
   readonly #stop = new AbortController();
+  #gone = false;
   readonly #healing = new Map<string, Promise<void>>();
 
   constructor(options: ReaperOptions) {
@@ -48,6 +49,8 @@ export class Reaper {
     // once more after `stop`: a worker may have been ended in the middle of its healing right before
     for (let last = false; !last;) {
       last = signal.aborted;
+      // then everything is healed at once
+      if (this.#gone) break;
       for (const journal of this.#journals()) {
         const { path, header, open, ended } = journal;
         if (header === undefined || open.length === 0 || ended) continue;
@@ -68,6 +71,7 @@ export class Reaper {
   /** The runner is gone: ends its workers, heals everything, gives its locks back. @returns what is still to be undone. */
   async runnerGone(): Promise<number> {
     const { folder, log } = this.#options;
+    this.#gone = true;
     this.stop();
     const run = readRun(folder);
     if (run === undefined) return 0;
