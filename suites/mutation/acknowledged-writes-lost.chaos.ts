@@ -40,8 +40,11 @@ describe('with synchronous replication', () => {
         await withPrimaryKilled({ gracePeriodSeconds: 0 }, () => cluster.waitForFailover());
       });
       const { counts } = await chaos.verifyLedger();
-      expect(counts.acknowledgedWeak).toBeGreaterThan(0);
-      expect(counts).toMatchObject({ lost: 0, lostWeak: counts.acknowledgedWeak });
+      expect(counts.acknowledgedWeak).toBeGreaterThanOrEqual(16);
+      expect(counts.lost).toBe(0);
+      // what was under way at the cut may have reached a standby whose answer was cut off
+      expect(counts.lostWeak).toBeLessThanOrEqual(counts.acknowledgedWeak);
+      expect(counts.lostWeak).toBeGreaterThanOrEqual(counts.acknowledgedWeak - ledger.options.writers);
     },
   );
 });

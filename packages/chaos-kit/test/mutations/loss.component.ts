@@ -55,9 +55,12 @@ describe('mutations: acknowledged writes are lost', () => {
     await ledger.stop({ timeoutMs: 200 });
     await failOver(cluster, cluster.standby());
     const result = await ledger.verify({ final: cluster.final });
-    const { acknowledgedWeak } = result.counts;
+    const { acknowledgedWeak, lostWeak } = result.counts;
     expect(acknowledgedWeak).toBeGreaterThanOrEqual(2 * WRITERS);
-    expect(result.counts).toMatchObject({ lost: 0, lostWeak: acknowledgedWeak });
+    expect(result.counts.lost).toBe(0);
+    // what was under way at the cut may have reached the standby whose answer was cut off
+    expect(lostWeak).toBeLessThanOrEqual(acknowledgedWeak);
+    expect(lostWeak).toBeGreaterThanOrEqual(acknowledgedWeak - WRITERS);
     return result;
   });
 
