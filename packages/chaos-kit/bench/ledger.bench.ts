@@ -4,7 +4,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { HistoryWriter } from '../src/ledger/history/history-writer.ts';
 import { readHistory } from '../src/ledger/history/replay.ts';
@@ -179,7 +179,7 @@ async function singleWrites(dir: string, ledger: Ledger): Promise<void> {
       const times = { dueMs: seq, sentMs: seq, endMs: seq + 1 };
       single.acknowledge({ writer, seq, outcome: 'ok', ...times, lsn: 1 }, origin.server, origin.timeline, 1);
     }
-    if (seq % 64 === 63) await history.kept();
+    if (seq % 64 === 63) await turn();
   }
   await history.close();
 }
