@@ -8,6 +8,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { MUTATIONS } from '../packages/chaos-kit/test/mutations/catalogue.ts';
 import { mutationTable } from './mutation-table.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -21,6 +22,12 @@ const { values, positionals } = parseArgs({
 const [side = 'component', count = '200'] = positionals;
 const recordFile = `${root}.vitest/mutations-${side}.jsonl`;
 const runs = wholeNumber('--runs', values.runs);
+const wanted = values.only?.split(',') ?? [];
+const unknown = wanted.filter((id) => !Object.hasOwn(MUTATIONS, id));
+if (unknown.length > 0) {
+  console.error(`--only names ${unknown.join(', ')}; the entries are ${Object.keys(MUTATIONS).join(', ')}`);
+  process.exit(2);
+}
 
 function wholeNumber(name, text) {
   const n = Number(text);
@@ -105,7 +112,7 @@ async function run() {
       measuredAt,
     };
   } else {
-    const only = values.only === undefined ? [] : ['-t', `\\b(${values.only.split(',').join('|')}):`];
+    const only = wanted.length === 0 ? [] : ['-t', `\\b(${wanted.join('|')}):`];
     if (side === 'chaos') {
       code = await vitest(['--project', 'chaos', '--tags-filter=mutation', `--repeats=${runs - 1}`, ...only], {});
     } else if (side === 'component') {

@@ -12,7 +12,7 @@ export const chaosTags: readonly ChaosTag[] = [
   { name: 'control', description: 'proves that the framework itself can go red' },
   { name: 'mutation', description: 'a wrong configuration or a planted defect that must be found' },
   { name: 'contract', description: 'every engine and fault against the same contract: seen, healed, nothing left' },
-  { name: 'safety', description: 'every family of faults against everything that may happen to a run: half an hour' },
+  { name: 'safety', description: 'every family of faults against everything that may happen to a run: about an hour' },
   { name: 'pod', description: 'kills or restarts pods' },
   { name: 'process', description: 'stops, kills or freezes processes inside a pod' },
   { name: 'network', description: 'partitions, delay, loss' },
