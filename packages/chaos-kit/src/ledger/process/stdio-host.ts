@@ -10,6 +10,8 @@ const END_WITHIN_MS = 2000;
 export function talkOverStdio(): void {
   // a terminal interrupts all its processes: when to end is up to the one that started this one
   process.on('SIGINT', () => undefined);
+  // read by the one that may be gone; what cannot be told must not end this before its history is ended
+  process.stderr.on('error', () => undefined);
   const host = new WriterHost((message, bytes) => channel.send(message, bytes));
   const end = (): void => endWith(host);
   process.on('SIGTERM', end);
