@@ -34,6 +34,26 @@ test('every function that the porting table names is exported', () => {
   expect(missing).toEqual([]);
 });
 
+const isTest = /\.(test|component|integration|chaos)\.ts$/;
+
+test('every function that the porting table names is used by a test', async () => {
+  const folders = ['packages/cnpg-utils/src', 'packages/cnpg-utils/test', 'suites/upstream'];
+  const paths = await Promise.all(
+    folders.map(async (folder) =>
+      (await readdir(new URL(folder, root), { recursive: true })).map((path) => `${folder}/${path}`),
+    ),
+  );
+  const texts = paths.flat().filter((path) => isTest.test(path));
+  const words = new Set(
+    (await Promise.all(texts.map((path) => readFile(new URL(path, root), 'utf8')))).flatMap((text) =>
+      text.split(/\W+/),
+    ),
+  );
+  const untested = (of: string[]) => of.filter((name) => !words.has(name));
+  expect(untested(rows.flatMap(({ ours }) => ours))).toEqual([]);
+  expect(untested([['get', 'Primary', 'Pod'].join('')])).toHaveLength(1);
+});
+
 test('what has no counterpart says why', () => {
   const silent = rows.filter(({ ours, differs }) => ours.length === 0 && differs === '');
   expect(silent).toEqual([]);

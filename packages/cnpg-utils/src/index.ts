@@ -209,6 +209,8 @@ export {
   archivingSettings,
   BARMAN_CLOUD_API_VERSION,
   BARMAN_CLOUD_PLUGIN,
+  BarmanCloudNotInstalledError,
+  createObjectStore,
   createObjectStoreSecret,
   objectStore,
   recoverySettings,

@@ -3,7 +3,14 @@ import { eachWithServer } from '../../test/support/each-with-server.ts';
 import { type FakeApiServer, reply } from '../../test/support/fake-api-server.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { buildCluster } from './cluster-spec.ts';
-import { archivingSettings, createObjectStoreSecret, objectStore, recoverySettings } from './objectstore.ts';
+import {
+  archivingSettings,
+  BarmanCloudNotInstalledError,
+  createObjectStore,
+  createObjectStoreSecret,
+  objectStore,
+  recoverySettings,
+} from './objectstore.ts';
 
 const ref = { namespace: 'team', name: 'store' };
 
@@ -60,4 +67,23 @@ test('a store, its secret, a cluster that archives there and one that begins fro
       },
     },
   ]);
+});
+
+test('a store is created where the plugin is; where it is not, that is its own error', async () => {
+  const settings = { destinationPath: 's3://backups/', credentials: 'keys' };
+  // The API server's answer for a group that it does not know.
+  server.handler = (_request, response) => {
+    response.writeHead(404, { 'content-type': 'text/plain' }).end('404 page not found\n');
+  };
+  const error: unknown = await createObjectStore(kube, ref, settings).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(BarmanCloudNotInstalledError);
+  expect(String(error)).toContain('apply the manifest of the plugin');
+  server.handler = (request, response) => {
+    if (request.method === 'POST') reply(response, 201, JSON.parse(request.body));
+    else reply(response, 200, { resources: [{ kind: 'ObjectStore', name: 'objectstores', namespaced: true }] });
+  };
+  await createObjectStore(kube, ref, settings);
+  const sent = server.requests.at(-1);
+  expect(sent?.path).toBe('/apis/barmancloud.cnpg.io/v1/namespaces/team/objectstores');
+  expect(JSON.parse(sent?.body ?? '')).toEqual(objectStore(ref, settings));
 });

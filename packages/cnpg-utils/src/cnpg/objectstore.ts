@@ -1,5 +1,6 @@
 import type { KubernetesObject } from '@kubernetes/client-node';
 import type { KubeClient } from '../kube/client.ts';
+import { KindNotFoundError, KubeError } from '../kube/errors.ts';
 import type { CallOptions, NamespacedName } from '../kube/refs.ts';
 import type { ClusterSettings } from './cluster-spec.ts';
 import type { ExternalCluster, SecretKey } from './external-clusters.ts';
@@ -42,7 +43,7 @@ export async function createObjectStoreSecret(
   await createSecret(kube, ref, { ID: id, KEY: key }, options);
 }
 
-/** An `ObjectStore` of the plugin, for `kube.create` or `kube.apply`. */
+/** An `ObjectStore` of the plugin, for a file or for `kube.apply`; {@link createObjectStore} sends it. */
 export function objectStore(ref: NamespacedName, settings: ObjectStoreSettings): KubernetesObject & { spec: object } {
   const { credentials, retentionPolicy, ...place } = settings;
   return {
@@ -59,6 +60,31 @@ export function objectStore(ref: NamespacedName, settings: ObjectStoreSettings):
       ...(retentionPolicy === undefined ? {} : { retentionPolicy }),
     },
   };
+}
+
+/** The server does not know object stores: apply the manifest of plugin-barman-cloud first (it needs cert-manager). */
+export class BarmanCloudNotInstalledError extends KubeError {
+  override readonly name = 'BarmanCloudNotInstalledError';
+  override readonly code = 'CNPG_BARMAN_CLOUD_NOT_INSTALLED';
+}
+
+/** Creates an `ObjectStore` of the plugin. @throws BarmanCloudNotInstalledError, ConflictError, InvalidError */
+export async function createObjectStore(
+  kube: KubeClient,
+  ref: NamespacedName,
+  settings: ObjectStoreSettings,
+  options: CallOptions = {},
+): Promise<void> {
+  try {
+    await kube.create(objectStore(ref, settings), options);
+  } catch (error) {
+    if (!(error instanceof KindNotFoundError)) throw error;
+    throw new BarmanCloudNotInstalledError(
+      'the API server does not know ObjectStore of plugin-barman-cloud: apply the manifest of the plugin in the namespace ' +
+        'of the operator (it needs cert-manager)',
+      { status: 404, cause: error },
+    );
+  }
 }
 
 /**

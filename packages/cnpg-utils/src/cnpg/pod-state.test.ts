@@ -1,6 +1,6 @@
 import type { V1ContainerStatus, V1Pod } from '@kubernetes/client-node';
 import { expect, test } from 'vitest';
-import { crashLoops, isPodReady, podRestarts, podTrouble } from './pod-state.ts';
+import { crashLoops, isPodReady, isPodTerminating, podRestarts, podTrouble } from './pod-state.ts';
 
 function pod(containerStatuses: Partial<V1ContainerStatus>[], ready = false, extra: Partial<V1Pod> = {}): V1Pod {
   return {
@@ -32,6 +32,13 @@ test('a crash loop is told with its last exit code', () => {
     'container postgres of pod db-1 is in CrashLoopBackOff, last exit code 4 (Error)',
   ]);
   expect(crashLoops(pod([{}], true))).toEqual([]);
+});
+
+test('a pod that was asked to go is no longer active, though it may be ready', () => {
+  const going = pod([{}], true, { metadata: { name: 'db-1', deletionTimestamp: new Date(0) } });
+  expect(isPodTerminating(going)).toBe(true);
+  expect(isPodTerminating(pod([{}], true))).toBe(false);
+  expect(podTrouble(going)).toEqual(['pod db-1 is being deleted']);
 });
 
 test('a ready pod is no trouble', () => {

@@ -2,7 +2,9 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { makeTestCertificate } from '../../test/support/test-certificates.ts';
-import { askInstance, instanceStatus, InstanceStatusError, parseInstanceStatus } from './proxy.ts';
+import { FakeApiServer } from '../../test/support/fake-api-server.ts';
+import { KubeClient } from '../kube/client.ts';
+import { askInstance, instanceStatus, InstanceStatusError, parseInstanceStatus, poolerMetrics } from './proxy.ts';
 
 let server: Server;
 let answer: { status: number; body: string } | undefined;
@@ -89,4 +91,18 @@ test('a standby of 1.28 that has just started is a status, too', () => {
     replicationInfo: null,
     pod: null,
   });
+});
+
+test('the metrics of a pooler’s pod come from its own port, through the API server', async () => {
+  await using api = await FakeApiServer.start();
+  await using kube = KubeClient.fromString(api.kubeconfig);
+  api.handler = (_request, response) => response.writeHead(200).end('cnpg_pgbouncer_up 1\n');
+  const pod = { namespace: 'team', name: 'pooler-abc' };
+  await expect(poolerMetrics(kube, pod)).resolves.toBe('cnpg_pgbouncer_up 1\n');
+  await poolerMetrics(kube, pod, { tls: true });
+  const base = '/api/v1/namespaces/team/pods';
+  expect(api.requests.map(({ path }) => path)).toEqual([
+    `${base}/http:pooler-abc:9127/proxy/metrics`,
+    `${base}/https:pooler-abc:9127/proxy/metrics`,
+  ]);
 });

@@ -141,6 +141,9 @@ describe('errors', () => {
     await expect(kube.list(of('postgresql.cnpg.io/v1', 'Pooler'))).rejects.toThrow('not installed, or too old for it');
     await expect(kube.find(of('postgresql.cnpg.io/v1', 'Cluster'))).rejects.toBeInstanceOf(CnpgNotInstalledError);
     await expect(kube.find(of('postgresql.cnpg.io/v1', 'FailoverQuorum'))).resolves.toBeUndefined();
+    // A group that has to be discovered first, which fails in the same way.
+    await expect(kube.get(of('barmancloud.cnpg.io/v1', 'ObjectStore'))).rejects.toBeInstanceOf(KindNotFoundError);
+    await expect(kube.list(of('barmancloud.cnpg.io/v1', 'ObjectStore'))).rejects.toThrow('install what brings it');
   });
 
   test('a reply that is no Status keeps its text', async () => {

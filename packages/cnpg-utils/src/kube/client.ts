@@ -357,30 +357,37 @@ export class KubeClient {
   async #resourceName(ref: CollectionRef, options: CallOptions): Promise<ResourceName> {
     const known = knownResourceName(ref.apiVersion, ref.kind);
     if (known !== undefined) return known;
-    const found = (await this.#discover(ref.apiVersion, options)).get(ref.kind);
+    const found = (await this.#discover(ref, options)).get(ref.kind);
     if (found !== undefined) return found;
     // The kind may have been installed since.
     this.#discovered.delete(ref.apiVersion);
-    const foundNow = (await this.#discover(ref.apiVersion, options)).get(ref.kind);
+    const foundNow = (await this.#discover(ref, options)).get(ref.kind);
     if (foundNow !== undefined) return foundNow;
-    throw new KindNotFoundError(`${this.server} knows no kind ${ref.kind} in ${ref.apiVersion}`, {
-      reason: 'NoKindMatch',
-    });
+    const others = [...(await this.#discover(ref, options)).keys()].toSorted();
+    throw new KindNotFoundError(
+      `${this.server} knows no kind ${ref.kind} in ${ref.apiVersion}; it knows: ${others.join(', ') || 'none'}`,
+      { reason: 'NoKindMatch' },
+    );
   }
 
-  async #discover(apiVersion: string, options: CallOptions): Promise<Map<string, ResourceName>> {
+  async #discover({ apiVersion, kind }: CollectionRef, options: CallOptions): Promise<Map<string, ResourceName>> {
     const cached = this.#discovered.get(apiVersion);
     if (cached !== undefined) return await cached;
-    const pending = this.#askForResources(apiVersion, options);
+    const pending = this.#askForResources({ apiVersion, kind }, options);
     this.#discovered.set(apiVersion, pending);
     // A failure is not remembered.
     pending.catch(() => this.#discovered.delete(apiVersion));
     return await pending;
   }
 
-  async #askForResources(apiVersion: string, options: CallOptions): Promise<Map<string, ResourceName>> {
+  async #askForResources(
+    { apiVersion, kind }: CollectionRef,
+    options: CallOptions,
+  ): Promise<Map<string, ResourceName>> {
     const path = apiVersionPath(apiVersion);
-    const reply = await this.transport.json({ method: 'GET', path, what: `discover ${apiVersion}` }, options);
+    const reply = await this.transport
+      .json({ method: 'GET', path, what: `discover ${apiVersion}` }, options)
+      .catch((error: unknown) => explainNotFound(error, { apiVersion, kind }));
     const { resources } = reply as { resources?: { kind: string; name: string; namespaced: boolean }[] };
     const names = new Map<string, ResourceName>();
     for (const { kind, name, namespaced } of resources ?? []) {
@@ -433,7 +440,9 @@ function explainNotFound(error: unknown, ref: CollectionRef): never {
   if (!(error instanceof NotFoundError) || error.reason !== undefined) throw error;
   const unknown = `the API server does not know the kind ${ref.kind} of ${ref.apiVersion}`;
   const details = { status: 404, cause: error };
-  if (!ref.apiVersion.startsWith('postgresql.cnpg.io/')) throw new KindNotFoundError(unknown, details);
+  if (!ref.apiVersion.startsWith('postgresql.cnpg.io/')) {
+    throw new KindNotFoundError(`${unknown}: install what brings it, or check apiVersion and kind`, details);
+  }
   if (ref.kind === 'Cluster') throw new CnpgNotInstalledError(`${unknown}: install CloudNativePG first`, details);
   throw new KindNotFoundError(`${unknown}: CloudNativePG is not installed, or too old for it`, details);
 }

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { eachWithServer } from '../../test/support/each-with-server.ts';
 import { type FakeApiServer, reply, status } from '../../test/support/fake-api-server.ts';
 import type { KubeClient } from './client.ts';
@@ -107,14 +107,19 @@ test('one’s own namespace goes with its block, unless it is preserved', async 
   server.handler = (request, response) => {
     reply(response, request.method === 'POST' ? 201 : 404, { apiVersion: 'v1', kind: 'Namespace' });
   };
-  const use = async (preserve: string[]) => {
-    await using namespace = await createTestNamespace(kube, 'failover', { preserve });
+  const use = async (preserve?: string[]) => {
+    await using namespace = await createTestNamespace(kube, 'failover', preserve === undefined ? {} : { preserve });
     return namespace.preserved;
   };
   await expect(use(['fence'])).resolves.toBe(false);
   expect(server.requests.filter(({ method }) => method === 'DELETE')).toHaveLength(1);
   await expect(use(['fail'])).resolves.toBe(true);
   expect(server.requests.filter(({ method }) => method === 'DELETE')).toHaveLength(1);
+  vi.stubEnv('PRESERVE_NAMESPACES', 'drain fail');
+  await expect(use()).resolves.toBe(true);
+  vi.stubEnv('PRESERVE_NAMESPACES', 'drain');
+  await expect(use()).resolves.toBe(false);
+  vi.unstubAllEnvs();
   expect(preservedPrefixes({ PRESERVE_NAMESPACES: ' fail, drain  x' })).toEqual(['fail', 'drain', 'x']);
   expect(preservedPrefixes({})).toEqual([]);
 });

@@ -84,7 +84,7 @@ export interface TestNamespace extends AsyncDisposable {
 
 /** Options of {@link createTestNamespace}. */
 export interface TestNamespaceOptions extends NamespaceOptions {
-  /** Namespaces whose names start with one of these are kept. @default none */
+  /** Namespaces whose names start with one of these are kept. @default those of {@link preservedPrefixes} */
   preserve?: readonly string[];
   /** How it is deleted. */
   deletion?: DeleteNamespaceOptions;
@@ -100,7 +100,7 @@ export async function createTestNamespace(
   prefix: string,
   options: TestNamespaceOptions = {},
 ): Promise<TestNamespace> {
-  const { preserve = [], deletion, ...rest } = options;
+  const { preserve = preservedPrefixes(), deletion, ...rest } = options;
   const name = uniqueNamespaceName(prefix);
   await createNamespace(kube, name, rest);
   const preserved = preserve.some((start) => name.startsWith(start));

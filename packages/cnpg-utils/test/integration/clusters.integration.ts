@@ -10,21 +10,27 @@ import {
   deleteCluster,
   deletePod,
   exec,
+  fence,
   fileExists,
   getCluster,
   importSettings,
   killPostmaster,
   listInstances,
+  listReplicas,
   listVolumes,
   loginSource,
   openForward,
   phases,
   POSTGRES_CONTAINER,
+  PsqlError,
   psqlRows,
+  replicationFacts,
   runOnVolume,
   selfSignedCertificate,
   sleep,
+  unfence,
   VolumeCommandError,
+  waitFor,
   waitForHealthy,
   waitForPhase,
   WAL_VOLUME,
@@ -83,6 +89,37 @@ describe('a forward', () => {
     expect(String(forward.failures.at(-1))).toContain(`not ${uid}`);
   }, 300_000);
 });
+
+// CountReplicas of CloudNativePG's suite says 0 and no error for an instance that does not answer.
+test('an instance without PostgreSQL does not count 0 standbys: it is an error', async () => {
+  const [replica] = await listReplicas(kube, ref);
+  if (replica === undefined) throw new Error('a replica is needed');
+  await fence(kube, ref, replica.name);
+  try {
+    const stopped = await waitFor(
+      'the fenced instance to be down',
+      async () =>
+        await replicationFacts(kube, ref, replica).then(
+          () => undefined,
+          (error: unknown) => error,
+        ),
+      { timeoutMs: 60_000, intervalMs: 500 },
+    );
+    expect(stopped).toBeInstanceOf(PsqlError);
+    const primary = await currentPrimary(kube, ref);
+    await waitFor(
+      'one standby to be left',
+      async () => {
+        const { standbys } = await replicationFacts(kube, ref, primary);
+        return standbys.length === 1 ? true : undefined;
+      },
+      { timeoutMs: 60_000, intervalMs: 500 },
+    );
+  } finally {
+    await unfence(kube, ref, replica.name);
+  }
+  await waitForHealthy(kube, ref, { timeoutMs: 180_000 });
+}, 320_000);
 
 // CloudNativePG's own suite leaves this test out wherever volumes share the node's disk: in all of its regular runs.
 test('a full WAL volume: the phase says so, nobody takes over, and room heals it', async () => {

@@ -15,10 +15,17 @@ import {
  * name `CNPG_UTILS_LAB` may say. They change and break clusters in one namespace of their own, and nothing else.
  */
 export function labClient(): KubeClient {
-  const state = process.env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state');
-  const lab = join(state, 'cnpg-chaos', 'labs', process.env['CNPG_UTILS_LAB'] ?? 'cnpg-chaos', 'kubeconfig');
-  return KubeClient.fromFile(process.env['CNPG_UTILS_KUBECONFIG'] ?? lab);
+  return KubeClient.fromFile(kubeconfigPath());
 }
+
+/** The kubeconfig of {@link labClient}. */
+export function kubeconfigPath(): string {
+  const state = process.env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state');
+  return process.env['CNPG_UTILS_KUBECONFIG'] ?? join(state, 'cnpg-chaos', 'labs', labName, 'kubeconfig');
+}
+
+/** Name of the lab; it is used unless `CNPG_UTILS_KUBECONFIG` names another server. */
+export const labName = process.env['CNPG_UTILS_LAB'] ?? 'cnpg-chaos';
 
 /** Whether what all share, the operator and the nodes, may be changed: in the lab, or where somebody said so. */
 export const exclusive =
