@@ -46,7 +46,7 @@ export {
   type UndoStep,
 } from './engines/engine.ts';
 export type { LabControl, NodeCommandResult } from './engines/lab-control.ts';
-export { EngineError, EngineUnavailableError } from './engines/engine-error.ts';
+export { EngineError, EngineUnavailableError, PartlyBlindError } from './engines/engine-error.ts';
 export { deletePod, type DeletePodOptions, evictPod } from './engines/kubernetes/delete-pod.ts';
 export { deleteVolumes } from './engines/kubernetes/delete-volumes.ts';
 export { drainNode, type DrainNodeOptions } from './engines/kubernetes/drain-node.ts';

@@ -90,6 +90,7 @@ describe('clusterManifest', () => {
     const { spec } = manifest('sync');
     expect(Object.keys(spec).toSorted()).toEqual([
       'affinity',
+      'bootstrap',
       'enableSuperuserAccess',
       'instances',
       'postgresql',

@@ -1,4 +1,4 @@
-import type { EngineName } from './engine.ts';
+import type { EngineName, Leftover } from './engine.ts';
 
 /** An engine could not do what it was asked to do. Its message says what the engine last reported. */
 export class EngineError extends Error {
@@ -9,6 +9,16 @@ export class EngineError extends Error {
   constructor(engine: EngineName, message: string, options?: { cause?: unknown }) {
     super(`${engine}: ${message}`, options);
     this.engine = engine;
+  }
+}
+
+/** An engine could look at a part only. What it found there is not lost: `found`. */
+export class PartlyBlindError extends EngineError {
+  readonly found: readonly Leftover[];
+
+  constructor(engine: EngineName, found: readonly Leftover[], cause: unknown) {
+    super(engine, cause instanceof Error ? cause.message : String(cause), { cause });
+    this.found = found;
   }
 }
 

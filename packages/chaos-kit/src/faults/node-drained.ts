@@ -17,8 +17,8 @@ export const nodeDrained = defineFault({
     node: nodeTargetSpec.default({ nodeOf: 'primary' }),
     /** Whose pods are evicted: those of the cluster under test, or everybody's as `kubectl drain` does. */
     pods: z.enum(['cluster', 'all']).default('cluster'),
-    /** Within which the node must be empty. */
-    within: durationSchema().prefault('3m'),
+    /** Within which the node must be empty. By default an instance with sessions takes 3 min to shut down (`smartShutdownTimeout`). */
+    within: durationSchema().prefault('5m'),
   }),
   target: ({ node }) => nodeSelector(node),
   engines: {

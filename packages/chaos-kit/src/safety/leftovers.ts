@@ -1,4 +1,5 @@
 import { type EngineContext, type EngineName, engineNames, type Leftover } from '../engines/engine.ts';
+import { PartlyBlindError } from '../engines/engine-error.ts';
 import type { EngineRegistry } from '../engines/registry.ts';
 import { withLimit } from '../experiment/limit.ts';
 
@@ -28,6 +29,7 @@ export async function findLeftovers(engines: EngineRegistry, context: EngineCont
         const look = (signal: AbortSignal) => engines[engine].leftovers(context, signal);
         for (const leftover of await withLimit(what, lookMs, look)) found.push({ ...leftover, engine });
       } catch (error) {
+        if (error instanceof PartlyBlindError) found.push(...error.found.map((leftover) => ({ ...leftover, engine })));
         blind.push(`engine ${engine} could not look: ${error instanceof Error ? error.message : String(error)}`);
       }
     }),

@@ -23,6 +23,7 @@ test('a shape with a change, and nothing that was not asked for', () => {
       storage: { size: '2Gi' },
       walStorage: { size: '512Mi' },
       enableSuperuserAccess: false,
+      bootstrap: { initdb: { dataChecksums: true } },
       affinity: {
         enablePodAntiAffinity: true,
         podAntiAffinityType: 'preferred',

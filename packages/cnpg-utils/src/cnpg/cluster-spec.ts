@@ -219,6 +219,8 @@ const common = {
   parameters,
   enableSuperuserAccess: false,
   topologyKey: 'topology.kubernetes.io/zone',
+  // off by default before PostgreSQL 18, and then a page that the storage damaged is not noticed
+  bootstrap: { initdb: { dataChecksums: true } },
 };
 
 /**

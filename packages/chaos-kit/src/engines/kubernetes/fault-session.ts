@@ -1,8 +1,11 @@
 import {
   ExecError,
+  getCluster,
+  isFenced,
   isTransientKubeError,
   type KubeClient,
   listInstances,
+  NotFoundError,
   PsqlError,
   psqlRows,
   sleep,
@@ -42,7 +45,7 @@ const looks = 5;
 const pauseMs = 1_000;
 
 /**
- * Asks every instance that is ready. One that is not ready is left out: a PostgreSQL that does not run has no sessions,
+ * Asks every instance that is ready and not fenced. Others are left out: a PostgreSQL that does not run has no sessions,
  * and forgets that its replay was paused.
  *
  * @param except instances of which it is known that they cannot answer
@@ -57,8 +60,15 @@ export async function askReadyInstances<Row>(
 ): Promise<{ instance: string; uid: string; rows: Row[] }[]> {
   // A pod stays ready for a while when its PostgreSQL has just ended.
   for (let look = 1; ; look++) {
+    const object = await getCluster(kube, cluster, { signal }).catch((error: unknown) => {
+      if (error instanceof NotFoundError) return undefined;
+      throw error;
+    });
+    if (object === undefined) return [];
     const instances = await listInstances(kube, cluster, { signal });
-    const ready = instances.filter(({ name, pod }) => pod.ready && !pod.terminating && !except.includes(name));
+    // a fenced pod stays ready for half a minute
+    const answers = (name: string) => !except.includes(name) && !isFenced(object, name);
+    const ready = instances.filter(({ name, pod }) => pod.ready && !pod.terminating && answers(name));
     try {
       return await Promise.all(
         ready.map(async ({ name, pod }) => {

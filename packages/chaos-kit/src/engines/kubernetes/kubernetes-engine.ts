@@ -1,5 +1,5 @@
 import { missingRights } from '../access.ts';
-import { EngineError } from '../engine-error.ts';
+import { EngineError, PartlyBlindError } from '../engine-error.ts';
 import type { Engine, EngineContext, UndoEntry } from '../engine.ts';
 import { endFaultSessions, endSessionsCommand, endSessionsKind } from './exhaust-connections.ts';
 import { leftoverProcesses } from './leftover-processes.ts';
@@ -32,8 +32,11 @@ export const kubernetesEngine: Engine = {
   },
   manualCommand: (entry) => undoOf(entry).command(entry),
   async leftovers(context, signal) {
-    const found = await Promise.all([leftoverEdits(context, signal), leftoverProcesses(context, signal)]);
-    return found.flat();
+    const looks = await Promise.allSettled([leftoverEdits(context, signal), leftoverProcesses(context, signal)]);
+    const found = looks.flatMap((look) => (look.status === 'fulfilled' ? look.value : []));
+    const failed = looks.find((look) => look.status === 'rejected');
+    if (failed !== undefined) throw new PartlyBlindError('kubernetes', found, failed.reason);
+    return found;
   },
 };
 
