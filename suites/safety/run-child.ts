@@ -110,20 +110,16 @@ export async function runChild(
       actedAt = Date.now();
       await act(run);
     }
-    const code = await closed;
+    // read while it runs: with a run that ends in order its folder goes
+    const log = stored === undefined ? undefined : reaperLogPath(stored.folder);
+    const reading = setInterval(() => {
+      if (log !== undefined && existsSync(log)) reaperLog = readFileSync(log, 'utf8');
+    }, 50);
+    const code = await closed.finally(() => clearInterval(reading));
     const left = stored;
     if (left !== undefined) {
-      const log = reaperLogPath(left.folder);
-      await until(
-        'the reaper to end',
-        300_000,
-        () => {
-          if (existsSync(log)) reaperLog = readFileSync(log, 'utf8');
-          return !isRunAlive(left);
-        },
-        run,
-      );
-      if (existsSync(log)) reaperLog = readFileSync(log, 'utf8');
+      await until('the reaper to end', 300_000, () => !isRunAlive(left), run);
+      if (log !== undefined && existsSync(log)) reaperLog = readFileSync(log, 'utf8');
     }
     const reportPath = join(child, '.vitest/chaos-kit/report.json');
     const report = existsSync(reportPath) ? (JSON.parse(readFileSync(reportPath, 'utf8')) as ChildReport) : undefined;
