@@ -2,13 +2,16 @@ import {
   connectionsExhausted,
   controlPlaneDown,
   cpuStress,
+  diskFull,
   type EngineName,
   type Fault,
   type FaultOptions,
   fencing,
   instanceFrozen,
   ioLatency,
+  memoryPressure,
   nodeClosed,
+  nodeDown,
   nodeDrained,
   operatorDown,
   type OptionsSchema,
@@ -79,11 +82,26 @@ export const families: readonly Family[] = [
     leak: /^throttle io-latency-\w+/,
   }),
   family({
+    name: 'memory',
+    engine: 'agent',
+    fault: memoryPressure,
+    options: { target: { replica: 0 }, mebibytes: 32 },
+    leak: /^hog memory-pressure-\w+/,
+  }),
+  family({
+    name: 'disk',
+    engine: 'agent',
+    fault: diskFull,
+    // PostgreSQL goes on: what is looked for is the file
+    options: { target: { replica: 1 }, leave: 400_000_000 },
+    leak: /^fill disk-full-\w+/,
+  }),
+  // its sessions end with the process that holds them: nothing can leak when everybody is killed
+  family({
     name: 'connections',
     engine: 'kubernetes',
     fault: connectionsExhausted,
     options: {},
-    leak: /^sessions cnpg-chaos\/connections-exhausted/,
     not: noDaemon,
   }),
   family({
@@ -126,6 +144,15 @@ export const families: readonly Family[] = [
     leak: /^freeze instance-frozen-\w+/,
     // nobody can look into an instance that stands still: the leaks of other engines in it stay unseen meanwhile
     alone: true,
+  }),
+  family({
+    name: 'node power',
+    engine: 'lab',
+    fault: nodeDown,
+    options: { target: { nodeOf: { replica: 0 } }, how: 'power-off' },
+    leak: /^machine /,
+    alone: true,
+    not: { 'engine daemon restarted': 'the engine has no daemon: it is the machine' },
   }),
   family({
     name: 'node drained',
