@@ -237,6 +237,7 @@ export {
 export { serviceClusterIp, serviceEndpoints, serviceFqdn, type ServiceEndpoint } from './cnpg/services.ts';
 export {
   expectedSlots,
+  judgeAlignment,
   judgeSlots,
   listSlots,
   setHaSlots,

@@ -21,6 +21,8 @@ export interface PoolerSettings {
   poolMode?: 'session' | 'transaction';
   /** Parameters of PgBouncer. */
   parameters?: Record<string, string>;
+  /** Pod template; what it says of the container `pgbouncer`, such as another image, is kept. */
+  template?: Record<string, unknown>;
 }
 
 /** Creates a pooler (PgBouncer) of a cluster. Returns at once; see {@link waitForPooler}. @throws ConflictError, InvalidError */
@@ -30,9 +32,15 @@ export async function createPooler(
   settings: PoolerSettings,
   options: CallOptions = {},
 ): Promise<void> {
-  const { cluster, type = 'rw', instances = 1, poolMode = 'session', parameters } = settings;
+  const { cluster, type = 'rw', instances = 1, poolMode = 'session', parameters, template } = settings;
   const pgbouncer = { poolMode, ...(parameters === undefined ? {} : { parameters }) };
-  const spec = { cluster: { name: cluster }, type, instances, pgbouncer };
+  const spec = {
+    cluster: { name: cluster },
+    type,
+    instances,
+    pgbouncer,
+    ...(template === undefined ? {} : { template }),
+  };
   const object = { ...POOLER, metadata: { namespace: ref.namespace, name: ref.name }, spec };
   await kube.create(object, options);
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { expectedSlots, judgeSlots, type ReplicationSlot } from './slots.ts';
+import { expectedSlots, judgeAlignment, judgeSlots, type ReplicationSlot } from './slots.ts';
 import type { Cluster } from './types.ts';
 
 function cluster(highAvailability?: object, status: Cluster['status'] = {}): Cluster {
@@ -52,4 +52,15 @@ test('too many, unused and empty ones are named', () => {
     'my-db-1: nobody uses _cnpg_my_db_2',
     'my-db-1: _cnpg_my_db_3 hold no position',
   ]);
+});
+
+test('aligned are slots at one position everywhere; none at all are not', () => {
+  const at = (restartLsn: string | null) => slot('_cnpg_my_db_3', { restartLsn });
+  const both = { 'my-db-1': [at('0/5'), slot('a_client', { restartLsn: '0/1' })], 'my-db-2': [at('0/5')] };
+  expect(judgeAlignment(cluster(), both)).toEqual([]);
+  expect(judgeAlignment(cluster(), { ...both, 'my-db-2': [at('0/4')] })).toEqual([
+    'at 0/5: _cnpg_my_db_3 of my-db-1',
+    'at 0/4: _cnpg_my_db_3 of my-db-2',
+  ]);
+  expect(judgeAlignment(cluster(), { 'my-db-1': [slot('a_client')] })).toEqual(['there are no slots to compare']);
 });

@@ -48,14 +48,17 @@ export async function listSlots(
 /**
  * Waits until every instance has exactly the slots it should have, those of the primary active, all with a position.
  *
+ * @param options.aligned also all slots of all instances at the same position, which they reach only while nobody writes.
+ * @default false
  * @param options.timeoutMs @default 300000
  * @throws WaitTimeoutError naming each instance with what it lacks or has too much
  */
 export async function waitForSlots(
   kube: KubeClient,
   ref: NamespacedName,
-  options: ClusterWaitOptions = {},
+  options: ClusterWaitOptions & { aligned?: boolean } = {},
 ): Promise<Record<string, ReplicationSlot[]>> {
+  const { aligned = false, ...wait } = options;
   return await waitFor(
     `the replication slots of Cluster ${ref.namespace}/${ref.name}`,
     async (signal, probe) => {
@@ -81,11 +84,12 @@ export async function waitForSlots(
           }
         }),
       );
+      if (aligned && problems.length === 0) problems.push(...judgeAlignment(cluster, slots));
       if (problems.length === 0) return slots;
       probe.observe(problems.toSorted().join('; '));
       return undefined;
     },
-    { ...options, timeoutMs: options.timeoutMs ?? timeouts.clusterIsReadyQuick, intervalMs: 2_000 },
+    { ...wait, timeoutMs: wait.timeoutMs ?? timeouts.clusterIsReadyQuick, intervalMs: 2_000 },
   );
 }
 
@@ -105,6 +109,28 @@ export function judgeSlots(cluster: Cluster, instance: string, slots: readonly R
     ...(idle.length === 0 ? [] : [`${instance}: nobody uses ${idle.map(({ name }) => name).join(', ')}`]),
     ...(unused.length === 0 ? [] : [`${instance}: ${unused.map(({ name }) => name).join(', ')} hold no position`]),
   ];
+}
+
+/**
+ * Whether the slots for high availability are at one position in all instances, as sentences: one for each position when
+ * there are several. No slots are not aligned.
+ */
+export function judgeAlignment(
+  cluster: Cluster,
+  slots: Readonly<Record<string, readonly ReplicationSlot[]>>,
+): string[] {
+  const { slotPrefix = '_cnpg_' } = slotSettings(cluster);
+  const byPosition = new Map<string, string[]>();
+  for (const [instance, of] of Object.entries(slots)) {
+    for (const { name, restartLsn } of of) {
+      if (!name.startsWith(slotPrefix)) continue;
+      const position = restartLsn ?? 'no position';
+      byPosition.set(position, [...(byPosition.get(position) ?? []), `${name} of ${instance}`]);
+    }
+  }
+  if (byPosition.size === 0) return ['there are no slots to compare'];
+  if (byPosition.size === 1) return [];
+  return [...byPosition].map(([position, of]) => `at ${position}: ${of.join(', ')}`);
 }
 
 /** Switches the slots for high availability on or off. Returns at once; see {@link waitForSlots}. */

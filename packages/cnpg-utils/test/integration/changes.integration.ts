@@ -1,6 +1,7 @@
 import type { KubernetesObject, V1PersistentVolumeClaim } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
+  appCredentials,
   assertAllPodsHave,
   assertFollowPromotion,
   assertRolesConsistent,
@@ -9,19 +10,25 @@ import {
   assertWritesRefused,
   BackupFailedError,
   ClusterAssertionError,
+  connect,
   connectPrimary,
   controlData,
   cordonNode,
   createBackup,
+  createCaSecret,
   createPooler,
   createScheduledBackup,
   createTestNamespace,
+  deletePod,
+  poolerMetrics,
   currentPrimary,
   defaultStorageClass,
+  deleteCluster,
   describeTransition,
   expandVolume,
   ForbiddenError,
   getCluster,
+  importSettings,
   InvalidError,
   isInRecovery,
   isNodeReachable,
@@ -33,12 +40,14 @@ import {
   listReplicas,
   listSnapshots,
   listVolumes,
+  loginSource,
   pausePooler,
   primaryLease,
   primaryTruth,
   psqlRows,
   recordCluster,
   replicaClusterSettings,
+  selfSignedCertificate,
   setReplicaMode,
   SnapshotsNotInstalledError,
   stealPrimaryLease,
@@ -272,6 +281,51 @@ test('where there are no volume snapshots, asking for one is refused, and their 
   await expect(createBackup(kube, { namespace, name: 'snapshot' }, request)).rejects.toThrow('VolumeSnapshot');
 });
 
+// The lab has no PgBouncer. What is ready here is a container that does nothing; its pods, their labels, their Deployment and
+// the probe are CloudNativePG's.
+test('a pooler is ready when its pods are, and one that was deleted comes back as another', async () => {
+  const pooler = { namespace, name: 'idle' };
+  const image = (await getCluster(kube, ref)).status?.image ?? '';
+  const container = {
+    name: 'pgbouncer',
+    image,
+    imagePullPolicy: 'IfNotPresent',
+    command: ['sleep', '3600'],
+    readinessProbe: { exec: { command: ['true'] }, periodSeconds: 1 },
+  };
+  const template = { spec: { terminationGracePeriodSeconds: 0, containers: [container] } };
+  await createPooler(kube, pooler, { cluster: ref.name, instances: 2, type: 'ro', template });
+  try {
+    const pods = await waitForPooler(kube, pooler, { timeoutMs: 60_000 });
+    expect(pods).toHaveLength(2);
+    const uids = pods.map(({ metadata }) => metadata?.uid ?? '');
+    await deletePod(kube, { namespace, name: pods[0]?.metadata?.name ?? '' }, { uid: uids[0] ?? '' });
+    const now = await waitFor(
+      'another pod',
+      async () => {
+        const there = await waitForPooler(kube, pooler, { timeoutMs: 30_000 });
+        return there.some(({ metadata }) => metadata?.uid === uids[0]) ? undefined : there;
+      },
+      { timeoutMs: 40_000, intervalMs: 250 },
+    );
+    expect(now.map(({ metadata }) => metadata?.uid)).toContain(uids[1]);
+    const read = await kube.get<KubernetesObject & { status?: { instances?: number } }>({
+      apiVersion: 'postgresql.cnpg.io/v1',
+      kind: 'Pooler',
+      ...pooler,
+    });
+    expect(read.status?.instances).toBe(2);
+    // Nothing listens there: an error that names the pod, not an empty text.
+    const name = now[0]?.metadata?.name ?? '';
+    await expect(poolerMetrics(kube, { namespace, name })).rejects.toMatchObject({
+      message: expect.stringContaining(name),
+      transient: true,
+    });
+  } finally {
+    await kube.deleteIfExists({ apiVersion: 'postgresql.cnpg.io/v1', kind: 'Pooler', ...pooler });
+  }
+}, 150_000);
+
 test('a pooler is made, held back and let go; while its image is missing the wait says so', async () => {
   const pooler = { namespace, name: 'pooler' };
   await createPooler(kube, pooler, { cluster: ref.name, instances: 2, poolMode: 'transaction' });
@@ -295,7 +349,7 @@ test('a pooler is made, held back and let go; while its image is missing the wai
     });
     // They are no instances of the cluster.
     expect(await listInstances(kube, ref)).toHaveLength(3);
-    const outcome = await waitForPooler(kube, pooler, { timeoutMs: 15_000 }).then(
+    const outcome = await waitForPooler(kube, pooler, { timeoutMs: 8_000 }).then(
       (pods) => `${pods.length} ready`,
       String,
     );
@@ -339,3 +393,32 @@ test('a replica cluster follows, takes writes once it is let go, and is demoted 
     await kube.deleteIfExists({ apiVersion: 'postgresql.cnpg.io/v1', kind: 'Cluster', ...copy });
   }
 }, 480_000);
+
+test('a cluster with an authority of our own, filled from another one', async () => {
+  await using primary = await connectPrimary(kube, ref);
+  await primary.client.query('CREATE TABLE IF NOT EXISTS imported AS SELECT 42 AS answer');
+  const own = { namespace, name: 'own' };
+  const authority = selfSignedCertificate({ commonName: 'cnpg-utils tests', authority: true });
+  const secret = { apiVersion: 'v1', kind: 'Secret', namespace, name: 'our-ca' };
+  await kube.deleteIfExists(secret);
+  await createCaSecret(kube, secret, authority);
+  try {
+    await ensureCluster(kube, own, {
+      profile: 'single',
+      certificates: { serverCASecret: secret.name, clientCASecret: secret.name },
+      ...importSettings(loginSource(ref.name), { type: 'microservice', database: 'app' }),
+    });
+    // It checks that the server's certificate is of our making.
+    await using copy = await connectPrimary(kube, own);
+    const { rows } = await copy.client.query('SELECT answer FROM imported');
+    expect(rows).toEqual([{ answer: 42 }]);
+    const { ca, superuser: _, ...credentials } = await appCredentials(kube, own);
+    expect(ca).toBe(authority.cert);
+    const login = { ...credentials, applicationName: 'cnpg-utils tests', sslmode: 'verify-full' as const };
+    const foreign = selfSignedCertificate({ commonName: 'cnpg-utils tests', authority: true });
+    await expect(connect({ ...login, ca: foreign.cert })).rejects.toMatchObject({ failure: 'tls' });
+  } finally {
+    await deleteCluster(kube, own);
+    await kube.deleteIfExists(secret);
+  }
+}, 240_000);

@@ -4,21 +4,16 @@ import {
   closeClient,
   connect,
   ConnectError,
-  connectPrimary,
-  createCaSecret,
   currentPrimary,
-  deleteCluster,
   deletePod,
   exec,
   fence,
   fileExists,
   getCluster,
-  importSettings,
   killPostmaster,
   listInstances,
   listReplicas,
   listVolumes,
-  loginSource,
   openForward,
   phases,
   POSTGRES_CONTAINER,
@@ -26,7 +21,6 @@ import {
   psqlRows,
   replicationFacts,
   runOnVolume,
-  selfSignedCertificate,
   sleep,
   unfence,
   VolumeCommandError,
@@ -35,7 +29,7 @@ import {
   waitForPhase,
   WAL_VOLUME,
 } from '../../src/index.ts';
-import { ensureCluster, ensureSharedCluster, labClient, namespace, ref } from './lab.ts';
+import { ensureSharedCluster, labClient, namespace, ref } from './lab.ts';
 
 const kube = labClient();
 
@@ -164,32 +158,3 @@ test('a full WAL volume: the phase says so, nobody takes over, and room heals it
   expect({ name: now.name, uid: now.pod.uid }).toEqual({ name: primary.name, uid });
   await expect(fileExists(kube, at, `${WAL_VOLUME}/balloon`)).resolves.toBe(false);
 }, 480_000);
-
-test('a cluster with an authority of our own, filled from another one', async () => {
-  await using primary = await connectPrimary(kube, ref);
-  await primary.client.query('CREATE TABLE IF NOT EXISTS imported AS SELECT 42 AS answer');
-  const own = { namespace, name: 'own' };
-  const authority = selfSignedCertificate({ commonName: 'cnpg-utils tests', authority: true });
-  const secret = { apiVersion: 'v1', kind: 'Secret', namespace, name: 'our-ca' };
-  await kube.deleteIfExists(secret);
-  await createCaSecret(kube, secret, authority);
-  try {
-    await ensureCluster(kube, own, {
-      profile: 'single',
-      certificates: { serverCASecret: secret.name, clientCASecret: secret.name },
-      ...importSettings(loginSource(ref.name), { type: 'microservice', database: 'app' }),
-    });
-    // It checks that the server's certificate is of our making.
-    await using copy = await connectPrimary(kube, own);
-    const { rows } = await copy.client.query('SELECT answer FROM imported');
-    expect(rows).toEqual([{ answer: 42 }]);
-    const { ca, superuser: _, ...credentials } = await appCredentials(kube, own);
-    expect(ca).toBe(authority.cert);
-    const login = { ...credentials, applicationName: 'cnpg-utils tests', sslmode: 'verify-full' as const };
-    const foreign = selfSignedCertificate({ commonName: 'cnpg-utils tests', authority: true });
-    await expect(connect({ ...login, ca: foreign.cert })).rejects.toMatchObject({ failure: 'tls' });
-  } finally {
-    await deleteCluster(kube, own);
-    await kube.deleteIfExists(secret);
-  }
-}, 240_000);

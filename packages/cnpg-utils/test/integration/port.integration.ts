@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   currentPrimary,
+  deletePod,
+  deleteVolume,
   drainNode,
-  evictPod,
   EvictionBlockedError,
+  evictPod,
   expectedSlots,
   failoverQuorum,
   failPod,
@@ -12,12 +14,11 @@ import {
   getCluster,
   hibernate,
   holdVolume,
-  deletePod,
-  deleteVolume,
   instanceMetrics,
   instanceStatusByProxy,
   killPostmaster,
   listInstances,
+  listSlots,
   listVolumes,
   operatorLeader,
   operatorStatus,
@@ -28,7 +29,9 @@ import {
   releaseVolume,
   restartCluster,
   scaleCluster,
+  setHaSlots,
   setTargetPrimary,
+  setUserSlotSync,
   SwitchoverRefusedError,
   unfence,
   waitFor,
@@ -106,6 +109,32 @@ describe('looking', () => {
     expect(new Set(volumes.map(({ role }) => role))).toEqual(new Set(['PG_DATA', 'PG_WAL']));
   });
 });
+
+test('slots for high availability are switched off and on; the clients’ own are not copied meanwhile', async () => {
+  const primary = await currentPrimary(kube, ref);
+  const pod = { namespace, name: primary.pod.name };
+  const ours = async () => (await listSlots(kube, pod)).filter(({ name }) => name.startsWith('_cnpg_'));
+  await waitForSlots(kube, ref, { timeoutMs: 120_000, aligned: true });
+  await expect(ours()).resolves.toHaveLength(2);
+  try {
+    const off = await setUserSlotSync(kube, ref, false);
+    expect(off.spec['replicationSlots']).toMatchObject({ synchronizeReplicas: { enabled: false } });
+    await setHaSlots(kube, ref, false);
+    await waitFor('the slots to be gone', async () => ((await ours()).length === 0 ? true : undefined), {
+      timeoutMs: 90_000,
+      intervalMs: 500,
+    });
+    await waitForSlots(kube, ref, { timeoutMs: 90_000 });
+    // No slots agree with each other in vain.
+    const nothing = waitForSlots(kube, ref, { timeoutMs: 3_000, aligned: true });
+    await expect(nothing).rejects.toThrow('there are no slots to compare');
+  } finally {
+    await setHaSlots(kube, ref, true);
+    await setUserSlotSync(kube, ref, true);
+  }
+  const back = await waitForSlots(kube, ref, { timeoutMs: 120_000 });
+  expect(back[primary.name]?.filter(({ active }) => active)).toHaveLength(2);
+}, 400_000);
 
 test('a fenced replica is not ready, an unfenced one is again', async () => {
   const replica = await aReplica();
