@@ -5,6 +5,7 @@ import { firstState } from '../../test/support/first-state.ts';
 import { serveObjects } from '../../test/support/object-server.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { CnpgNotInstalledError, NotFoundError } from '../kube/errors.ts';
+import { WrongKindError } from '../kube/yaml.ts';
 import {
   ClusterNotFoundError,
   createCluster,
@@ -266,6 +267,17 @@ describe('credentials', () => {
     });
     await expect(appCredentials(kube, ref)).rejects.toThrow('has no cluster IP');
   });
+});
+
+test('what is no Cluster of CloudNativePG is not made one', async () => {
+  for (const wrong of [{ kind: 'Pooler' }, { apiVersion: 'cluster.x-k8s.io/v1beta1' }]) {
+    await expect(createCluster(kube, { ...cluster(), ...wrong })).rejects.toBeInstanceOf(WrongKindError);
+  }
+  const pooler = { ...cluster(), kind: 'Pooler' };
+  await expect(createCluster(kube, pooler)).rejects.toThrow(
+    'team/db: expected a Cluster of postgresql.cnpg.io/v1, got a Pooler of postgresql.cnpg.io/v1',
+  );
+  expect(server.requests).toEqual([]);
 });
 
 describe('a server without CloudNativePG', () => {

@@ -2,6 +2,7 @@ import type { V1Job, V1PersistentVolume, V1PersistentVolumeClaim, V1Pod } from '
 import type { KubeClient } from '../kube/client.ts';
 import { InvalidError, NotFoundError } from '../kube/errors.ts';
 import type { CallOptions, NamespacedName, ResourceRef } from '../kube/refs.ts';
+import { WrongKindError } from '../kube/yaml.ts';
 import { timeouts } from '../timeouts.ts';
 import { waitFor } from '../wait.ts';
 import { CLUSTER_KIND, CNPG_API_VERSION, labels, phases } from './constants.ts';
@@ -26,15 +27,22 @@ export function clusterRef(ref: NamespacedName): ResourceRef {
 /**
  * Creates a cluster. Returns as soon as the API server has it; see {@link waitForClusterReady}.
  *
- * @throws InvalidError with one sentence per refused field, ConflictError when it exists, NamespaceTerminatingError,
- * CnpgNotInstalledError
+ * @throws WrongKindError when it is no Cluster of CloudNativePG; InvalidError with one sentence per refused field,
+ * ConflictError when it exists, NamespaceTerminatingError, CnpgNotInstalledError
  */
 export async function createCluster(kube: KubeClient, manifest: Cluster, options: CallOptions = {}): Promise<Cluster> {
   if (manifest.metadata?.namespace === undefined || manifest.metadata.name === undefined) {
     throw new InvalidError('create Cluster: metadata.name and metadata.namespace are needed');
   }
-  const object = { ...manifest, apiVersion: CNPG_API_VERSION, kind: CLUSTER_KIND };
-  return checkCluster(await kube.create<Cluster>(object, options));
+  const { apiVersion, kind } = manifest;
+  if (kind !== CLUSTER_KIND || apiVersion !== CNPG_API_VERSION) {
+    // Others have kinds of that name, too.
+    throw new WrongKindError(
+      `${manifest.metadata.namespace}/${manifest.metadata.name}`,
+      `expected a ${CLUSTER_KIND} of ${CNPG_API_VERSION}, got a ${kind} of ${apiVersion}`,
+    );
+  }
+  return checkCluster(await kube.create<Cluster>(manifest, options));
 }
 
 /** There is no cluster of that name. The message names those that are there. */
