@@ -1,7 +1,8 @@
 import { PassThrough } from 'node:stream';
 import type pg from 'pg';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { PreparedStatement } from './prepared-statement.ts';
+import type { Settled } from './prepared-statement.ts';
 
 function connection(parsed: Record<string, string> = {}) {
   const stream = new PassThrough();
@@ -25,7 +26,7 @@ const bind = '\0s\0\0\0\0\x02\0\0\0\x02ab\0\0\0\x01c\0\0';
 
 test('is prepared by its first execution, and then only bound', () => {
   const fresh = connection();
-  const execution = statement.execution(['ab', 'c']);
+  const execution = statement.execution(['ab', 'c'], () => {});
   execution.submit(fresh);
   expect(execution.sent).toBe(true);
   expect(messages(fresh.stream)).toEqual([
@@ -35,23 +36,26 @@ test('is prepared by its first execution, and then only bound', () => {
     ['S', ''],
   ]);
   const used = connection({ s: 'insert $1, $2' });
-  statement.execution(['ab', 'c']).submit(used);
+  statement.execution(['ab', 'c'], () => {}).submit(used);
   expect(messages(used.stream).map(([kind]) => kind)).toEqual(['B', 'E', 'S']);
 });
 
-test('resolves at ReadyForQuery with the first row and the number of the command', async () => {
-  const execution = statement.execution(['ab', 'c']);
+test('is settled at ReadyForQuery with the first row and the number of the command', () => {
+  const settled = vi.fn<Settled>();
+  const execution = statement.execution(['ab', 'c'], settled);
   execution.handleDataRow({ fields: ['1', null] });
   execution.handleDataRow({ fields: ['2', null] });
   execution.handleCommandComplete({ text: 'INSERT 0 2' });
+  expect(settled).not.toHaveBeenCalled();
   execution.handleReadyForQuery();
-  expect(await execution.done).toEqual({ row: ['1', null], count: 2 });
+  expect(settled.mock.calls).toEqual([[execution, undefined]]);
+  expect(execution.executed).toEqual({ row: ['1', null], count: 2 });
 });
 
 test('on a socket that is closed nothing was sent', () => {
   const gone = connection();
   gone.stream.end();
-  const execution = statement.execution(['ab', 'c']);
+  const execution = statement.execution(['ab', 'c'], () => {});
   execution.submit(gone);
   expect(execution.sent).toBe(false);
 });

@@ -1,12 +1,6 @@
 import type pg from 'pg';
-
-/** What came back for one execution. */
-export interface Executed {
-  /** The first row, as text. */
-  readonly row: (string | null)[];
-  /** Rows affected, by the command tag. */
-  readonly count: number;
-}
+import { countOfTag } from './plain-answer.ts';
+import type { Executed } from './plain-answer.ts';
 
 /** The parts of the driver's protocol messages that are read here. */
 interface DataRowMessage {
@@ -36,8 +30,8 @@ export class PreparedStatement {
   }
 
   /** One execution, to be handed to the driver. */
-  execution(values: readonly string[]): Execution {
-    return new Execution(this, values);
+  execution(values: readonly string[], settled: Settled): Execution {
+    return new Execution(this, values, settled);
   }
 
   /** Bytes of an execution on a connection. */
@@ -69,30 +63,30 @@ export class PreparedStatement {
   }
 }
 
-/** One execution of a prepared statement. `done` resolves at ReadyForQuery, when its implicit commit is done. */
+/** Told once: at ReadyForQuery, when the implicit commit is done, or with the error that came instead. */
+export type Settled = (execution: Execution, error: Error | undefined) => void;
+
+const NONE: Executed = { row: [], count: 0 };
+
+/** One execution of a prepared statement. */
 export class Execution implements pg.Submittable {
-  readonly done: Promise<Executed>;
   /** Read by the driver, to remember what has been prepared. */
   readonly name: string;
   readonly text: string;
   /** The bytes were handed to the socket. */
   sent = false;
+  /** What came back until now. */
+  executed = NONE;
   readonly #statement: PreparedStatement;
   readonly #values: readonly string[];
-  readonly #resolve: (executed: Executed) => void;
-  readonly #reject: (error: Error) => void;
-  #row: (string | null)[] | undefined;
-  #count = 0;
+  readonly #settled: Settled;
 
-  constructor(statement: PreparedStatement, values: readonly string[]) {
+  constructor(statement: PreparedStatement, values: readonly string[], settled: Settled) {
     this.name = statement.name;
     this.text = statement.text;
     this.#statement = statement;
     this.#values = values;
-    const { promise, resolve, reject } = Promise.withResolvers<Executed>();
-    this.done = promise;
-    this.#resolve = resolve;
-    this.#reject = reject;
+    this.#settled = settled;
   }
 
   submit(connection: pg.Connection): void {
@@ -104,19 +98,19 @@ export class Execution implements pg.Submittable {
   }
 
   handleDataRow({ fields }: DataRowMessage): void {
-    this.#row ??= fields;
+    if (this.executed === NONE) this.executed = { row: fields, count: 0 };
   }
 
   handleCommandComplete({ text }: CommandCompleteMessage): void {
-    this.#count = Number(text.slice(text.lastIndexOf(' ') + 1));
+    this.executed = { row: this.executed.row, count: countOfTag(text) };
   }
 
   handleReadyForQuery(): void {
-    this.#resolve({ row: this.#row ?? [], count: this.#count });
+    this.#settled(this, undefined);
   }
 
   handleError(error: Error): void {
-    this.#reject(error);
+    this.#settled(this, error);
   }
 }
 

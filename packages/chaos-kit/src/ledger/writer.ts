@@ -25,7 +25,7 @@ export interface WriterContext {
   /** The clock of the run, in ms. */
   readonly now: () => number;
   /** Resolves when what the record was told is safe; with false when it cannot be, and then nothing may be sent. */
-  readonly kept: () => Promise<boolean>;
+  readonly kept: () => Promise<boolean> | boolean;
 }
 
 /** SQLSTATE of a write to a server that is read-only: the route leads to a standby. */
@@ -62,7 +62,7 @@ export class Writer {
       const dueMs = typeof next === 'object' ? await next : next;
       if (dueMs === undefined) break;
       await this.#write(dueMs);
-      await this.#pause();
+      if (this.#failures > 0) await this.#pause();
     }
     await this.#session?.close();
   }
@@ -92,7 +92,8 @@ export class Writer {
       }
     }
     // no byte of a write may leave before the record of it is in the history
-    if (!(await kept())) {
+    const safe = kept();
+    if (!(typeof safe === 'boolean' ? safe : await safe)) {
       const at = { dueMs, sentMs: now(), endMs: now() };
       record.unacknowledged({ writer, seq, outcome: 'fail', ...at }, new LedgerError('LEDGER_HISTORY', 'not kept'));
       return;

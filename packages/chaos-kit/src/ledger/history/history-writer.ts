@@ -68,7 +68,9 @@ export class HistoryWriter implements RecordSink {
   #lines = 0;
   #written = 0;
   #buffered = 0;
-  #turn: Turn | undefined;
+  /** A flush at the end of this turn is arranged. */
+  #flushing = false;
+  #awaited: PromiseWithResolvers<boolean> | undefined;
   readonly #sentTogether: number;
   #unsent = 0;
   #dirty = false;
@@ -143,9 +145,11 @@ export class HistoryWriter implements RecordSink {
     return this.failure === undefined;
   }
 
-  /** Resolves when everything that was told until now is in the file; with false when it could not be written. */
-  kept(): Promise<boolean> {
-    return this.#turn?.written ?? Promise.resolve(this.failure === undefined);
+  /** True, or resolves with it, when everything that was told until now is in the file; false when it could not be written. */
+  kept(): Promise<boolean> | boolean {
+    if (this.#buffered === 0) return this.failure === undefined;
+    this.#awaited ??= Promise.withResolvers<boolean>();
+    return this.#awaited.promise;
   }
 
   origin(index: number, server: string, timeline: number): void {
@@ -277,11 +281,13 @@ export class HistoryWriter implements RecordSink {
   }
 
   #flushSoon(): void {
-    if (this.#turn !== undefined) return;
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    this.#turn = { written: promise, resolve };
+    if (this.#flushing) return;
+    this.#flushing = true;
     // after every socket that was readable in this turn
-    setImmediate(() => this.#flush());
+    setImmediate(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
   }
 
   #flush(): void {
@@ -300,9 +306,8 @@ export class HistoryWriter implements RecordSink {
     this.#written += this.#buffered;
     this.#buffered = 0;
     this.#unsent = 0;
-    const turn = this.#turn;
-    this.#turn = undefined;
-    turn?.resolve(this.failure === undefined);
+    this.#awaited?.resolve(this.failure === undefined);
+    this.#awaited = undefined;
   }
 
   /** Appends to the side file and returns the number of the line. */
@@ -383,12 +388,6 @@ export class HistoryWriter implements RecordSink {
     const { bytes, offset } = stateByte(state);
     writeSync(this.#records, bytes, 0, bytes.length, offset);
   }
-}
-
-/** The records of one turn of the event loop, not yet written. */
-interface Turn {
-  readonly written: Promise<boolean>;
-  readonly resolve: (kept: boolean) => void;
 }
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;

@@ -159,7 +159,7 @@ class Run {
     const abort = new AbortController();
     const target: LedgerTarget = { ...message.target, resolveHost: (signal) => addresses.current(signal) };
     const payloads = new Payloads(options.seed, options.payloadBytes);
-    const kept = (): Promise<boolean> => history.kept();
+    const kept = (): Promise<boolean> | boolean => history.kept();
     const context = { target, options, record, payloads, signal: abort.signal, now, kept };
     const writers = Array.from({ length: options.writers }, (_, index) => new Writer(index, context));
     const { startTimeoutMs } = options;
