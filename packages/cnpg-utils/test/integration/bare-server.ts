@@ -40,7 +40,7 @@ export async function startBareServer(): Promise<BareServer> {
   const kube = KubeClient.fromString(JSON.stringify(kubeconfig));
   const stop = async () => {
     await kube.close();
-    await inNode('sh', '-c', 'kill $(cat /tmp/cnpg-utils-bare.pid); rm -f /tmp/cnpg-utils-bare.pid');
+    await inNode('sh', '-c', 'kill $(cat /tmp/cnpg-utils-bare.pid); rm -f /tmp/cnpg-utils-bare.*');
     await inNode('etcdctl', 'del', '--prefix', `${PREFIX}/`);
   };
   try {
