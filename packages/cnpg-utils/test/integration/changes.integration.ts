@@ -349,10 +349,15 @@ test('a pooler is made, held back and let go; while its image is missing the wai
     });
     // They are no instances of the cluster.
     expect(await listInstances(kube, ref)).toHaveLength(3);
-    const outcome = await waitForPooler(kube, pooler, { timeoutMs: 8_000 }).then(
-      (pods) => `${pods.length} ready`,
-      String,
-    );
+    // The kubelet asks the registry first, for however long that takes.
+    const told = new AbortController();
+    const outcome = await waitForPooler(kube, pooler, {
+      timeoutMs: 60_000,
+      signal: told.signal,
+      onProgress: (state) => {
+        if (state.includes(' waits: ')) told.abort(new Error(state));
+      },
+    }).then((pods) => `${pods.length} ready`, String);
     expect(outcome).toMatch(/^2 ready$|0 of 2 ready, 2 there; pod pooler-.* waits: /);
     await expect(
       createPooler(kube, { ...pooler, name: 'wrong' }, { cluster: ref.name, instances: -1 }),
