@@ -365,7 +365,7 @@ test('a pooler is made, held back and let go; while its image is missing the wai
   } finally {
     await kube.deleteIfExists({ apiVersion: 'postgresql.cnpg.io/v1', kind: 'Pooler', ...pooler });
   }
-}, 90_000);
+}, 150_000);
 
 test('a replica cluster follows, takes writes once it is let go, and is demoted with a token', async () => {
   const copy = { namespace, name: 'copy' };
