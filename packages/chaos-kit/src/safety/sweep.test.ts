@@ -6,7 +6,10 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { fakeEngine, fakeEngines } from '../../test/fakes/fake-engine.ts';
-import type { UndoEntry } from '../engines/engine.ts';
+import { ObjectStore } from '../../test/fakes/object-store.ts';
+import type { Engine, Leftover, UndoEntry } from '../engines/engine.ts';
+import { enabledLabel, managedByLabels } from './labels.ts';
+import { parseChaosConfig } from '../config/chaos-config.ts';
 import type { ClusterAccess } from './journal/journal-record.ts';
 import { FileJournal } from './journal/file-journal.ts';
 import { readJournal } from './journal/read-journal.ts';
@@ -156,6 +159,42 @@ describe('nothing is undone in a cluster other than the one that was broken', ()
     expect(things).toMatchObject([thing('failed'), thing('failed')]);
     expect(readJournal(path).open).toHaveLength(2);
   });
+});
+
+test('what was in the way of looking is removed, and then it is looked again', async () => {
+  await using store = await ObjectStore.start();
+  store.put('/api/v1/namespaces/n', {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'n', labels: { ...managedByLabels, [enabledLabel]: 'true' } },
+  });
+  const runs = mkdtempSync(join(tmpdir(), 'sweep-'));
+  onTestFinished(() => rmSync(runs, { recursive: true, force: true }));
+  const kubeconfig = join(runs, 'kubeconfig');
+  writeFileSync(kubeconfig, store.kubeconfig);
+  const leftover = (what: string): Leftover => ({ what, undo: { kind: 'mend', data: {} }, runId: undefined });
+  let frozen = true;
+  const kubernetes: Engine = {
+    ...fakeEngine(),
+    leftovers: () => (frozen ? Promise.reject(new Error('pg-1 stands still')) : Promise.resolve([leftover('paused')])),
+  };
+  const chaosMesh: Engine = {
+    ...fakeEngine(),
+    name: 'chaos-mesh',
+    leftovers: () => Promise.resolve(frozen ? [leftover('frozen')] : []),
+    undo: () => {
+      frozen = false;
+      return Promise.resolve('goes on');
+    },
+  };
+  const { operatorNamespace, chaosMesh: mesh, waits } = parseChaosConfig({}, 'test');
+  const cluster = {
+    access: { kubeconfig, kubeSystemUid: 'any' },
+    config: { operatorNamespace, chaosMesh: mesh, waits },
+  };
+  const { things, blind } = await sweep({ runs: [], cluster, engines: fakeEngines(kubernetes, chaosMesh) });
+  expect(things.map(({ outcome, what }) => `${outcome} ${what}`)).toEqual(['removed frozen', 'removed paused']);
+  expect(blind).toEqual([]);
 });
 
 test('nobody could look everywhere: that is not the same as nothing', () => {

@@ -140,18 +140,32 @@ class Sweeper {
     for (const namespace of namespaces) {
       const holder = holders.find((one) => one.namespace === namespace);
       const contexts = await this.#contexts(kube, namespace);
-      const scans = await Promise.all(contexts.map((context) => this.#scan(context)));
-      // what lies on machines is seen from every namespace
-      const fresh = scans.flat().filter(({ found }) => !seen.has(found.what));
-      for (const { found } of fresh) seen.add(found.what);
-      await this.#remove(kube, namespace, fresh, holders, holder);
+      let blind: string[];
+      let removed: number;
+      do {
+        const scans = await Promise.all(contexts.map((context) => this.#scan(context)));
+        blind = scans.flatMap((scan) => scan.blind);
+        // what lies on machines is seen from every namespace
+        const fresh = scans.flatMap(({ things }) => things).filter(({ found }) => !seen.has(found.what));
+        for (const { found } of fresh) seen.add(found.what);
+        const before = this.#removed();
+        await this.#remove(kube, namespace, fresh, holders, holder);
+        removed = this.#removed() - before;
+        // a frozen instance cannot be looked into, for instance: what was in the way may be gone now
+      } while (blind.length > 0 && removed > 0);
+      this.blind.push(...blind.filter((problem) => !this.blind.includes(problem)));
     }
   }
 
-  async #scan(context: EngineContext): Promise<{ context: EngineContext; found: FoundLeftover }[]> {
+  async #scan(
+    context: EngineContext,
+  ): Promise<{ things: { context: EngineContext; found: FoundLeftover }[]; blind: readonly string[] }> {
     const { found, blind } = await findLeftovers(this.#options.engines, context);
-    for (const problem of blind) if (!this.blind.includes(problem)) this.blind.push(problem);
-    return found.map((leftover) => ({ context, found: leftover }));
+    return { things: found.map((leftover) => ({ context, found: leftover })), blind };
+  }
+
+  #removed(): number {
+    return this.things.filter(({ outcome }) => outcome === 'removed').length;
   }
 
   async #remove(

@@ -10,6 +10,8 @@ type Stored = Record<string, unknown> & { metadata: Record<string, unknown> };
  */
 export class ObjectStore implements AsyncDisposable {
   readonly kube: KubeClient;
+  /** How to reach it, as the text of a file. */
+  readonly kubeconfig: string;
   /** What was asked, such as `PATCH /api/v1/nodes/w1`, and with which body. */
   readonly requests: { readonly what: string; readonly body: unknown }[] = [];
   /** Called before each request is answered; what it returns is the answer's status, and the usual one when it returns nothing. */
@@ -21,18 +23,15 @@ export class ObjectStore implements AsyncDisposable {
   private constructor(server: Server) {
     this.#server = server;
     const { port } = server.address() as AddressInfo;
-    this.kube = KubeClient.fromString(
-      JSON.stringify({
-        apiVersion: 'v1',
-        kind: 'Config',
-        'current-context': 'store',
-        clusters: [
-          { name: 'store', cluster: { server: `http://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true } },
-        ],
-        contexts: [{ name: 'store', context: { cluster: 'store', user: 'store' } }],
-        users: [{ name: 'store', user: {} }],
-      }),
-    );
+    this.kubeconfig = JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Config',
+      'current-context': 'store',
+      clusters: [{ name: 'store', cluster: { server: `http://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true } }],
+      contexts: [{ name: 'store', context: { cluster: 'store', user: 'store' } }],
+      users: [{ name: 'store', user: {} }],
+    });
+    this.kube = KubeClient.fromString(this.kubeconfig);
   }
 
   static async start(): Promise<ObjectStore> {
@@ -83,7 +82,8 @@ export class ObjectStore implements AsyncDisposable {
     }
     const found = this.#objects.get(pathname);
     if (found === undefined) {
-      const items = [...this.#objects].filter(([path]) => path.startsWith(`${pathname}/`)).map(([, object]) => object);
+      const isIn = (path: string) => path.startsWith(`${pathname}/`) && !path.includes('/', pathname.length + 1);
+      const items = [...this.#objects].filter(([path]) => isIn(path)).map(([, object]) => object);
       if (method === 'GET' && isCollection(pathname))
         return send(response, 200, { metadata: { resourceVersion: String(this.#version) }, items });
       return send(response, 404, failure(404, pathname));
@@ -107,7 +107,7 @@ export class ObjectStore implements AsyncDisposable {
 
 // What comes right after the namespace, and what belongs to none and is listed in tests.
 function isCollection(path: string): boolean {
-  return /\/namespaces\/[^/]+\/[a-z]+$/.test(path) || path.endsWith('/nodes');
+  return /\/namespaces\/[^/]+\/[a-z]+$/.test(path) || /\/v1\/(?:nodes|namespaces)$/.test(path);
 }
 
 const reasons: Readonly<Record<number, string>> = { 404: 'NotFound', 409: 'Conflict', 403: 'Forbidden' };
