@@ -77,8 +77,9 @@ export class ObjectStore implements AsyncDisposable {
     if (refused !== undefined) return send(response, refused, refused < 300 ? {} : failure(refused, pathname));
     if (method === 'POST') {
       const { metadata } = body as Stored;
-      this.put(`${pathname}/${String(metadata['name'])}`, body as Stored);
-      return send(response, 201, body);
+      const created = { ...(body as Stored), metadata: { uid: `uid-${this.#version}`, ...metadata } };
+      this.put(`${pathname}/${String(metadata['name'])}`, created);
+      return send(response, 201, created);
     }
     const found = this.#objects.get(pathname);
     if (found === undefined) {
