@@ -34,6 +34,8 @@ export interface FinalReadContext {
   readonly clockUncertaintyMs?: number | undefined;
   /** Bound of the whole, retries included, in ms. */
   readonly timeoutMs: number;
+  /** How long a standby may take to catch up before it is compared, in ms. */
+  readonly catchUpMs?: number | undefined;
   readonly signal: AbortSignal;
 }
 

@@ -206,6 +206,8 @@ export class Ledger implements AsyncDisposable {
   async verify(options: {
     final: FinalReader;
     timeoutMs?: number;
+    /** How long a standby that lags may take to replay what the primary has, before it is compared, in ms. @default 15000 */
+    catchUpMs?: number;
     signal?: AbortSignal;
     /** What was broken on purpose while it wrote: then the run must have been able to show something about it. */
     faults?: readonly FaultFacts[];

@@ -23,10 +23,12 @@ export async function verifyRun(context: FinalReadContext): Promise<LedgerVerifi
 }
 
 /** Only where the target knows its instances. */
-async function examineInstances({ target, final, options, historyDir, signal }: FinalReadContext): Promise<void> {
+async function examineInstances(context: FinalReadContext): Promise<void> {
+  const { target, final, options, historyDir, catchUpMs, signal } = context;
   if (historyDir === undefined || target.instances === undefined) return;
   using sink = new ObservationWriter(historyDir);
-  await examine({ target, final, table: options.table, applicationName: options.applicationName, sink, signal });
+  const { table, applicationName } = options;
+  await examine({ target, final, table, applicationName, sink, catchUpMs, signal });
 }
 
 /** What observers saw; a file of theirs that cannot be read is a doubt, no more. */

@@ -14,16 +14,17 @@ export interface ExaminationOptions {
   readonly table: string;
   readonly applicationName: string;
   readonly sink: ObservationSink;
+  /** How long a standby may take to replay what the primary has, in ms. @default 15000 */
+  readonly catchUpMs?: number | undefined;
   readonly signal: AbortSignal;
 }
 
 type Examined = ExaminationObservation['instances'][number];
 type Comparison = Examined['comparison'];
 
-/** Bounds in ms: connecting, looking at all rows once, and catching up with the primary. */
+/** Bounds in ms: connecting, and looking at all rows once. */
 const CONNECT_MS = 3000;
 const SCAN_MS = 60_000;
-const CATCH_UP_MS = 15_000;
 const POLL_MS = 100;
 
 const PLANS = {
@@ -39,7 +40,7 @@ const EXTENSION = 'amcheck';
  * in the observation.
  */
 export async function examine(options: ExaminationOptions): Promise<void> {
-  const { target, final, sink, signal } = options;
+  const { target, final, sink, catchUpMs = 15_000, signal } = options;
   const atMs = performance.now();
   const [addresses, admins] = await Promise.all([listed(target.instances?.(signal)), listed(final.instances(signal))]);
   const removeExtension = await createExtension(admins, signal);
@@ -50,7 +51,7 @@ export async function examine(options: ExaminationOptions): Promise<void> {
     const position = primaries.length === 1 && primary !== undefined ? await flushed(primary) : undefined;
     const instances = await Promise.all(
       open.map(async (it): Promise<Examined> => {
-        const comparison = await compare(it, position, primaries.length, options.table, signal);
+        const comparison = await compare(it, position, primaries.length, options.table, { catchUpMs, signal });
         const amcheck = await check(
           admins.find(({ name }) => name === it.name),
           options.table,
@@ -105,15 +106,15 @@ async function compare(
   position: number | undefined,
   primaries: number,
   table: string,
-  signal: AbortSignal,
+  { catchUpMs, signal }: { catchUpMs: number; signal: AbortSignal },
 ): Promise<Comparison> {
   if (session === undefined) return { problem };
   if (position === undefined) return { problem: `${primaries} instances say that they are the primary` };
   try {
-    const lsn = recovering === true ? await replayed(session, position, signal) : position;
+    const lsn = recovering === true ? await replayed(session, position, performance.now() + catchUpMs, signal) : position;
     if (lsn < position) {
       const where = `${formatPosition(lsn)} instead of ${formatPosition(position)}`;
-      return { problem: `behind: after ${CATCH_UP_MS / 1000} s it has replayed up to ${where}` };
+      return { problem: `behind: after ${catchUpMs / 1000} s it has replayed up to ${where}` };
     }
     const sequential = await digest(session, table, 'sequential');
     const index = await digest(session, table, 'index').catch((error: unknown) => ({ problem: errorReason(error) }));
@@ -124,8 +125,12 @@ async function compare(
 }
 
 /** Waits until a standby has replayed up to a position; returns how far it came. */
-async function replayed(session: Session, position: number, signal: AbortSignal): Promise<number> {
-  const deadlineMs = performance.now() + CATCH_UP_MS;
+async function replayed(
+  session: Session,
+  position: number,
+  deadlineMs: number,
+  signal: AbortSignal,
+): Promise<number> {
   for (;;) {
     const [row] = await session.query('select pg_last_wal_replay_lsn()', CONNECT_MS);
     const lsn = parsePosition(String(row?.[0])) ?? 0;

@@ -15,7 +15,7 @@ const TOMBSTONE_MS = 100;
  */
 export async function verifyAgainst(
   dir: string,
-  o: { target: LedgerTarget; final: FinalReader; timeoutMs?: number; signal?: AbortSignal },
+  o: { target: LedgerTarget; final: FinalReader; timeoutMs?: number; catchUpMs?: number; signal?: AbortSignal },
 ): Promise<StoredVerification> {
   const run = readHistory(dir);
   const { record, manifest } = run;
@@ -31,6 +31,7 @@ export async function verifyAgainst(
     historyDir: dir,
     clockUncertaintyMs: manifest.clock?.uncertaintyMs,
     timeoutMs: o.timeoutMs ?? 60_000,
+    catchUpMs: o.catchUpMs,
     signal: o.signal ?? new AbortController().signal,
   });
   return { run, verification: withNotes(verification, run) };

@@ -18,8 +18,8 @@ export const localPlace: WriterPlace = {
     const program = fileURLToPath(new URL(source ? './main.ts' : './main.js', import.meta.url));
     const child = spawn(process.execPath, [...(source ? ['--conditions=@cnpg-chaos/source'] : []), program], {
       stdio: ['pipe', 'pipe', 'pipe'],
-      // nothing of the runner's environment may change how connections are made
-      env: { PATH: process.env['PATH'] },
+      // nothing else of the runner's environment: it may not change how connections are made
+      env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] },
     });
     let stderr = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr = `${stderr}${text}`.slice(-MAX_STDERR)));

@@ -123,6 +123,8 @@ function configSource({ sequence }: InlineOptions): string {
       environments: { __vitest__: { resolve: { conditions } } },
       test: {
         reporters: chaosReporters(),
+        // The kit is loaded by Node, as an installed one is: vite would transform it again for every folder.
+        server: { deps: { external: [/\\/packages\\/[^/]+\\/(src|test)\\//] } },
         sequence: { sequencer: order.length > 0 ? InOrder : BaseSequencer },
         projects: [defineChaosProject({ include: ['**/*.chaos.ts'], cluster: 'none', engines: ${JSON.stringify(engines)} })],
       },
@@ -139,12 +141,19 @@ async function run(folder: string, options: InlineOptions): Promise<{ code: numb
   const argv = [process.execPath, vitest, options.watch ? 'watch' : 'run', ...(options.args ?? [])];
   const [command = '', ...args] = options.pty ? ['script', '-qefc', argv.join(' '), '/dev/null'] : argv;
   // The environment of the vitest that runs this must not leak into the one that it starts.
-  const env = Object.fromEntries(
+  const inherited = Object.fromEntries(
     Object.entries(process.env).filter(([key]) => !/^(VITEST|CI$|GITHUB_|FORCE_COLOR|CNPG_CHAOS)/.test(key)),
   );
+  const env = {
+    ...inherited,
+    NO_COLOR: '1',
+    NODE_OPTIONS: `${inherited['NODE_OPTIONS'] ?? ''} --conditions=@cnpg-chaos/source`,
+    XDG_STATE_HOME: join(folder, 'state'),
+    ...options.env,
+  };
   const child = spawn(command, args, {
     cwd: folder,
-    env: { ...env, NO_COLOR: '1', XDG_STATE_HOME: join(folder, 'state'), ...options.env },
+    env,
     stdio: [options.pty ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     detached: options.ownGroup ?? false,
   });
