@@ -46,7 +46,7 @@ export default defineConfig({
           hookTimeout: 300_000,
           globalSetup: ['./packages/chaos-kit/test/component/global-setup.ts'],
           // They mostly wait for servers.
-          maxWorkers: 3,
+          maxWorkers: 5,
           sequence: { groupOrder: 0 },
         },
       },

@@ -111,7 +111,8 @@ async function compare(
   if (session === undefined) return { problem };
   if (position === undefined) return { problem: `${primaries} instances say that they are the primary` };
   try {
-    const lsn = recovering === true ? await replayed(session, position, performance.now() + catchUpMs, signal) : position;
+    const lsn =
+      recovering === true ? await replayed(session, position, performance.now() + catchUpMs, signal) : position;
     if (lsn < position) {
       const where = `${formatPosition(lsn)} instead of ${formatPosition(position)}`;
       return { problem: `behind: after ${catchUpMs / 1000} s it has replayed up to ${where}` };
@@ -125,12 +126,7 @@ async function compare(
 }
 
 /** Waits until a standby has replayed up to a position; returns how far it came. */
-async function replayed(
-  session: Session,
-  position: number,
-  deadlineMs: number,
-  signal: AbortSignal,
-): Promise<number> {
+async function replayed(session: Session, position: number, deadlineMs: number, signal: AbortSignal): Promise<number> {
   for (;;) {
     const [row] = await session.query('select pg_last_wal_replay_lsn()', CONNECT_MS);
     const lsn = parsePosition(String(row?.[0])) ?? 0;
