@@ -3,6 +3,7 @@ import {
   currentPrimary,
   deletePod,
   deleteVolume,
+  describeTransition,
   drainNode,
   EvictionBlockedError,
   evictPod,
@@ -22,9 +23,12 @@ import {
   listVolumes,
   operatorLeader,
   operatorStatus,
+  podLogs,
   PodReplacedError,
   primaryLease,
+  psqlRows,
   quorumAllowsFailover,
+  recordCluster,
   rehydrate,
   releaseVolume,
   restartCluster,
@@ -33,6 +37,7 @@ import {
   setTargetPrimary,
   setUserSlotSync,
   SwitchoverRefusedError,
+  tailLogs,
   unfence,
   waitFor,
   waitForClusterReady,
@@ -110,13 +115,20 @@ describe('looking', () => {
   });
 });
 
-test('slots for high availability are switched off and on; the clients’ own are not copied meanwhile', async () => {
+test('a client’s own slot is copied to the standbys; slots for high availability are switched off and on', async () => {
   const primary = await currentPrimary(kube, ref);
   const pod = { namespace, name: primary.pod.name };
   const ours = async () => (await listSlots(kube, pod)).filter(({ name }) => name.startsWith('_cnpg_'));
   await waitForSlots(kube, ref, { timeoutMs: 120_000, aligned: true });
   await expect(ours()).resolves.toHaveLength(2);
+  const replica = await aReplica();
+  await psqlRows(kube, pod, "SELECT slot_name FROM pg_create_physical_replication_slot('a_client', true)");
   try {
+    await waitFor(
+      'the copy of the slot',
+      async () => (await listSlots(kube, idOf(replica))).find(({ name }) => name === 'a_client'),
+      { timeoutMs: 90_000, intervalMs: 1_000 },
+    );
     const off = await setUserSlotSync(kube, ref, false);
     expect(off.spec['replicationSlots']).toMatchObject({ synchronizeReplicas: { enabled: false } });
     await setHaSlots(kube, ref, false);
@@ -124,11 +136,12 @@ test('slots for high availability are switched off and on; the clients’ own ar
       timeoutMs: 90_000,
       intervalMs: 500,
     });
-    await waitForSlots(kube, ref, { timeoutMs: 90_000 });
-    // No slots agree with each other in vain.
-    const nothing = waitForSlots(kube, ref, { timeoutMs: 3_000, aligned: true });
-    await expect(nothing).rejects.toThrow('there are no slots to compare');
+    // A standby that copied one while the primary dropped it may keep it (seen with 1.30): that is told, not passed over.
+    const left = await waitForSlots(kube, ref, { timeoutMs: 30_000 }).then(() => 'none', String);
+    expect(left).toMatch(/^none$|port-\d+ has _cnpg_port_\d+ in vain/);
+    console.log(`slots on standbys: ${left}`);
   } finally {
+    await psqlRows(kube, pod, "SELECT pg_drop_replication_slot('a_client')::text AS dropped");
     await setHaSlots(kube, ref, true);
     await setUserSlotSync(kube, ref, true);
   }
@@ -165,6 +178,48 @@ test('a switchover: refused for what does not exist, followed by label, status a
   await waitForPrimaryLease(kube, ref, replica.name);
   await waitForHealthy(kube, ref, { timeoutMs: 180_000 });
 }, 300_000);
+
+test('a failover on record: changes, and the log of a pod that is gone', async () => {
+  await using timeline = recordCluster(kube, ref);
+  await using tail = tailLogs(kube, {
+    namespace,
+    labelSelector: `cnpg.io/cluster=${ref.name},cnpg.io/podRole=instance`,
+    containers: ['postgres'],
+  });
+  await Promise.all([timeline.ready, tail.ready]);
+  const primary = await currentPrimary(kube, ref);
+  await waitFor('its log', async () => tail.lines.some(({ uid }) => uid === primary.pod.uid) || undefined, {
+    timeoutMs: 20_000,
+    intervalMs: 200,
+  });
+  const startMs = performance.now();
+  await deletePod(kube, { namespace, name: primary.pod.name }, { uid: primary.pod.uid, gracePeriodSeconds: 1 });
+  const now = await waitForPrimaryChange(kube, ref, { from: primary.name, timeoutMs: 120_000 });
+  await waitForHealthy(kube, ref, { timeoutMs: 240_000 });
+  const changes = timeline.transitions.filter(({ atMs }) => atMs >= startMs);
+  console.log(changes.map((change) => describeTransition(change, startMs)).join('\n'));
+  const pending = timeline.first(startMs, ({ what, to }) => what === 'targetPrimary' && to !== primary.name);
+  const promoted = timeline.first(startMs, ({ what, to }) => what === 'currentPrimary' && to === now.name);
+  const held = timeline.first(startMs, ({ what, to }) => what === 'leaseHolder' && to === now.pod.name);
+  expect(pending?.atMs).toBeLessThan(promoted?.atMs ?? 0);
+  expect(held?.atMs).toBeLessThan(promoted?.atMs ?? 0);
+  expect(timeline.first(startMs, ({ uid, to }) => uid === primary.pod.uid && to === 'gone')).toBeDefined();
+  const old = tail.lines.filter(({ uid }) => uid === primary.pod.uid);
+  const successor = (await listInstances(kube, ref)).find(({ name }) => name === primary.name);
+  expect(successor?.pod.uid).not.toBe(primary.pod.uid);
+  const fresh = tail.lines.filter(({ uid }) => uid === successor?.pod.uid);
+  expect(old.length).toBeGreaterThan(0);
+  expect(fresh.length).toBeGreaterThan(0);
+  // Compared with what the API server gives for the pod that has the name now: nothing missing, nothing twice.
+  const whole = (await podLogs(kube, { namespace, pod: successor?.pod.name ?? '', container: 'postgres' }))
+    .split('\n')
+    .filter((line) => line !== '');
+  const seen = fresh.map(({ text }) => text);
+  expect(seen.slice(0, 200)).toEqual(whole.slice(0, Math.min(200, seen.length)));
+  console.log(
+    `tail: ${old.length} lines of the old pod, ${fresh.length} of the new; ${tail.problems.join('; ') || 'no problems'}`,
+  );
+}, 420_000);
 
 test('a killed postmaster: the pod stays, its container is restarted', async () => {
   const replica = await aReplica();

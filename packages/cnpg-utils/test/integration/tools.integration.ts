@@ -10,8 +10,6 @@ import {
   createTestNamespace,
   currentPrimary,
   deleteManifests,
-  deletePod,
-  describeTransition,
   directoryIsEmpty,
   dumpCluster,
   fileExists,
@@ -24,7 +22,6 @@ import {
   KindNotFoundError,
   KubeClient,
   KubeError,
-  listInstances,
   NamespaceTerminatingError,
   parseJsonLog,
   parseManifests,
@@ -33,12 +30,8 @@ import {
   postgresRecords,
   psqlRows,
   readManifests,
-  recordCluster,
-  tailLogs,
   UnauthorizedError,
   waitFor,
-  waitForHealthy,
-  waitForPrimaryChange,
   type ClusterProfileName,
 } from '../../src/index.ts';
 import { ensureSharedCluster, labClient, namespace, ref } from './lab.ts';
@@ -132,46 +125,6 @@ test('PostgreSQL’s log: an error of ours is in it', async () => {
   );
   expect(records[0]).toMatchObject({ severity: 'ERROR', sqlState: '42703', user: 'postgres' });
 }, 20_000);
-
-test('a failover on record: changes, and the log of a pod that is gone', async () => {
-  await using timeline = recordCluster(kube, ref);
-  await using tail = tailLogs(kube, {
-    namespace,
-    labelSelector: `cnpg.io/cluster=${ref.name},cnpg.io/podRole=instance`,
-    containers: ['postgres'],
-  });
-  await Promise.all([timeline.ready, tail.ready]);
-  const primary = await currentPrimary(kube, ref);
-  await waitFor('its log', async () => tail.lines.some(({ uid }) => uid === primary.pod.uid) || undefined, {
-    timeoutMs: 20_000,
-    intervalMs: 200,
-  });
-  const startMs = performance.now();
-  await deletePod(kube, { namespace, name: primary.pod.name }, { uid: primary.pod.uid, gracePeriodSeconds: 1 });
-  const now = await waitForPrimaryChange(kube, ref, { from: primary.name, timeoutMs: 120_000 });
-  await waitForHealthy(kube, ref, { timeoutMs: 240_000 });
-  const changes = timeline.transitions.filter(({ atMs }) => atMs >= startMs);
-  console.log(changes.map((change) => describeTransition(change, startMs)).join('\n'));
-  const pending = timeline.first(startMs, ({ what, to }) => what === 'targetPrimary' && to !== primary.name);
-  const promoted = timeline.first(startMs, ({ what, to }) => what === 'currentPrimary' && to === now.name);
-  const held = timeline.first(startMs, ({ what, to }) => what === 'leaseHolder' && to === now.pod.name);
-  expect(pending?.atMs).toBeLessThan(promoted?.atMs ?? 0);
-  expect(held?.atMs).toBeLessThan(promoted?.atMs ?? 0);
-  expect(timeline.first(startMs, ({ uid, to }) => uid === primary.pod.uid && to === 'gone')).toBeDefined();
-  const old = tail.lines.filter(({ uid }) => uid === primary.pod.uid);
-  const successor = (await listInstances(kube, ref)).find(({ name }) => name === primary.name);
-  expect(successor?.pod.uid).not.toBe(primary.pod.uid);
-  const fresh = tail.lines.filter(({ uid }) => uid === successor?.pod.uid);
-  expect(old.length).toBeGreaterThan(0);
-  expect(fresh.length).toBeGreaterThan(0);
-  // Compared with what the API server gives for the pod that has the name now: nothing missing, nothing twice.
-  const whole = (await podLogs(kube, place(successor?.pod.name ?? ''))).split('\n').filter((line) => line !== '');
-  const seen = fresh.map(({ text }) => text);
-  expect(seen.slice(0, 200)).toEqual(whole.slice(0, Math.min(200, seen.length)));
-  console.log(
-    `tail: ${old.length} lines of the old pod, ${fresh.length} of the new; ${tail.problems.join('; ') || 'no problems'}`,
-  );
-}, 420_000);
 
 test('a namespace with a held volume and a database without a primary is gone within its time', async () => {
   const own = await createTestNamespace(kube, 'own', { deletion: { forceAfterMs: 5_000, timeoutMs: 60_000 } });
