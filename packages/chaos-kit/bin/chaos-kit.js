@@ -15,6 +15,9 @@ if (major < 22 || (major === 22 && minor < 22)) {
   process.exit();
 }
 
+// Compiled code is kept between commands, which start in half the time then.
+module.enableCompileCache();
+
 // Installed from a registry there is only the built code; in a checkout the source is the truth.
 const installed = import.meta.url.includes('/node_modules/');
 const source = new URL('../src/cli/cli.ts', import.meta.url);

@@ -12,6 +12,9 @@ if (major < 22 || (major === 22 && minor < 22)) {
   process.exit(1);
 }
 
+// Compiled code is kept between commands, which start in half the time then.
+module.enableCompileCache();
+
 // Installed from a registry there is only the built code; in a checkout the source is the truth.
 const installed = import.meta.url.includes('/node_modules/');
 const source = new URL('../src/cli.ts', import.meta.url);

@@ -14,6 +14,8 @@ test('help tells every command', async () => {
   expect(code).toBe(0);
   for (const verb of ['up', 'status', 'down', 'kubeconfig', 'logs', 'exec', 'power', 'prune'])
     expect(text).toContain(`chaos-lab ${verb}`);
+  expect(await said('help')).toEqual({ code: 0, text });
+  expect(await said('help', 'up')).toEqual({ code: 0, text });
   expect(await said()).toEqual({ code: 2, text });
 });
 

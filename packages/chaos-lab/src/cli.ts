@@ -43,9 +43,10 @@ export async function chaosLab(argv: readonly string[], write: Write): Promise<n
   const [verb, ...rest] = positionals;
   const name = values.name;
   const named = name === undefined ? {} : { name };
-  if (values.help || verb === undefined) {
+  const help = values.help === true || verb === 'help';
+  if (help || verb === undefined) {
     write(usage);
-    return verb === undefined && !values.help ? 2 : 0;
+    return help ? 0 : 2;
   }
   switch (verb) {
     case 'up': {

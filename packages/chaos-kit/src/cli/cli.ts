@@ -20,7 +20,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const words = argv.filter((arg) => !arg.startsWith('-'));
   const command = commands.find(({ name }) => words.join(' ').concat(' ').startsWith(`${name} `));
   const { values, positionals } = parse(argv, command);
-  if (values['help'] === true) {
+  if (values['help'] === true || words[0] === 'help') {
     print(usage);
     return 0;
   }

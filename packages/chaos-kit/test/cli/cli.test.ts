@@ -120,6 +120,11 @@ test('stop without a run that is going on says so', () => {
   expect(chaosKit('stop')).toEqual({ status: 0, stdout: 'no run is going on\n', stderr: '' });
 });
 
-test('help is no error', () => {
-  expect(chaosKit('--help')).toMatchObject({ status: 0, stderr: '' });
-});
+test.each([['--help'], ['help'], ['help', 'verify'], ['verify', '-h']])(
+  '%j is no error and tells every command',
+  (...args) => {
+    const { status, stdout, stderr } = chaosKit(...args);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    for (const name of ['verify', 'ledger cat', 'sweep', 'stop']) expect(stdout).toContain(`npx chaos-kit ${name}`);
+  },
+);
