@@ -1,6 +1,6 @@
 // How fast the ledger writes and verifies, each beside its peer in the same run. Prints figures, asserts nothing.
-// `--seconds <n>` per measurement (default 3), `--rounds <n>` (default 5), `--connections 1,8,32,64`, `--rows <n>` of the verification (default
-// 10 000 000), `--only throughput|steady|verify`.
+// `--seconds <n>` per measurement (default 3), `--rounds <n>` (default 3), `--connections 1,8,32,64`, `--rows <n>` of the verification (default
+// 10 000 000), `--only bare|pair|steady|verify`: throughput of one server, of a synchronous pair, and the others on one server.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ import { BenchPostgres } from './postgres.ts';
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '3' },
-    rounds: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '3' },
     connections: { type: 'string', default: '1,8,32,64' },
     rows: { type: 'string', default: '10000000' },
     only: { type: 'string' },
@@ -67,10 +67,13 @@ pgbench -n -M prepared -c ${connections} -j ${Math.min(2, connections)} -T ${sec
   return Number(tps);
 }
 
-async function throughput(server: BenchPostgres): Promise<void> {
+async function throughput(server: BenchPostgres, what: string): Promise<void> {
   const rounds = Number(values.rounds);
+  const settings = ['fsync', 'synchronous_commit', 'synchronous_standby_names'];
+  const inForce = settings.map((name) => `'${name} = ' || current_setting('${name}')`);
+  say(`\nthroughput of ${what} (${await server.psql(`select concat_ws(', ', ${inForce.join()})`)})`);
+  say(`pgbench -M prepared and the ledger take turns, ${rounds} times ${seconds} s each`);
   // the best of each is what the other users of a busy machine disturbed least
-  say(`\nthroughput, ${seconds} s each: pgbench -M prepared and the ledger take turns, ${rounds} times`);
   say('                   best of each                           median of each');
   say('connections  TLS  pgbench/s  ledger/s  share (wanted ≥ 90 %)  share  cores  µs of CPU per write');
   for (const tls of [false, true]) {
@@ -184,8 +187,12 @@ async function singleWrites(dir: string, ledger: Ledger): Promise<void> {
   await history.close();
 }
 
-await using server = await BenchPostgres.start();
 say(`${cpus().length} cores, load ${loadavg()[0]?.toFixed(1)}`);
-if (wanted('throughput')) await throughput(server);
+if (wanted('pair')) {
+  await using pair = await BenchPostgres.start({ standby: true });
+  await throughput(pair, 'a durable pair, as in production: a primary and a synchronous standby');
+}
+await using server = await BenchPostgres.start();
+if (wanted('bare')) await throughput(server, 'a bare server, which leaves the client the least time: no standby');
 if (wanted('steady')) await steady(server);
 if (wanted('verify')) await verification(server, Number(values.rows));

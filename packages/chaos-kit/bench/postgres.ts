@@ -16,7 +16,7 @@ initdb -D data -U postgres -A trust --locale=C.UTF-8 >/dev/null
 printf '%s' "$CERT" > data/server.crt
 printf '%s' "$KEY" > data/server.key
 chmod 600 data/server.key
-printf 'host all postgres all trust\nhost all all all scram-sha-256\n' >> data/pg_hba.conf
+printf 'host all postgres all trust\nhost replication postgres all trust\nhost all all all scram-sha-256\n' >> data/pg_hba.conf
 cat >> data/postgresql.conf <<'END'
 listen_addresses = '*'
 unix_socket_directories = '/tmp'
@@ -29,29 +29,59 @@ pg_ctl -D data -l log -w start >/dev/null
 psql -qh /tmp -U postgres -c "create role app login password '${SECRET}'" -c 'create database app owner app'
 `;
 
-/** A PostgreSQL server in a container, on the disk of Docker, with its programs in another on the network of the host. */
+/** A standby that every commit waits for, as in a CloudNativePG cluster with synchronous replication. */
+const ADD_STANDBY = `
+mkdir -p /tmp/pg && cd /tmp/pg
+pg_basebackup -h "$PRIMARY" -U postgres -D data -R -X stream -c fast
+pg_ctl -D data -l log -o '-c cluster_name=s1' -w start >/dev/null
+psql -qh "$PRIMARY" -U postgres -c "alter system set synchronous_standby_names = 'ANY 1 (s1)'" -c 'select pg_reload_conf()' >/dev/null
+for _ in $(seq 100); do
+  [ "$(psql -XAtqh "$PRIMARY" -U postgres -c "select sync_state from pg_stat_replication where state = 'streaming'")" = quorum ] && exit
+  sleep 0.1
+done
+echo 'the standby did not become synchronous within 10 s' >&2
+exit 1
+`;
+
+/**
+ * A PostgreSQL server in a container, on the disk of Docker, with fsync on, which is the default of PostgreSQL. Its programs are
+ * in another container, on the network of the host.
+ */
 export class BenchPostgres implements AsyncDisposable {
   readonly host: string;
   readonly #server: string;
   readonly #tools: string;
   readonly #ca: string;
+  readonly #containers: readonly string[];
 
-  private constructor(parts: { host: string; server: string; tools: string; ca: string }) {
+  private constructor(parts: { host: string; server: string; tools: string; ca: string; containers: string[] }) {
     this.host = parts.host;
     this.#server = parts.server;
     this.#tools = parts.tools;
     this.#ca = parts.ca;
+    this.#containers = parts.containers;
   }
 
-  static async start(): Promise<BenchPostgres> {
+  /** With `standby` a synchronous one in a container of its own confirms every commit. */
+  static async start(options: { standby?: boolean } = {}): Promise<BenchPostgres> {
     const { ref } = await buildOperandImage({ progress: new TerminalProgress() });
     const { cert, key } = makeTestCertificate(['bench']);
-    const server = await docker('run', '-d', '--rm', '--init', '--shm-size', '1g', ref, 'bash', '-c', 'sleep infinity');
-    const tools = await docker('run', '-d', '--rm', '--init', '--network', 'host', ref, 'bash', '-c', 'sleep infinity');
+    const containers: string[] = [];
+    const container = async (...args: string[]): Promise<string> => {
+      const id = await docker('run', '-d', '--rm', '--init', ...args, ref, 'bash', '-c', 'sleep infinity');
+      containers.push(id);
+      return id;
+    };
+    const server = await container('--shm-size', '1g');
+    const tools = await container('--network', 'host');
     const host = await docker('inspect', '-f', '{{.NetworkSettings.Networks.bridge.IPAddress}}', server);
-    const it = new BenchPostgres({ host, server, tools, ca: cert });
+    const it = new BenchPostgres({ host, server, tools, ca: cert, containers });
     try {
       await docker('exec', '-e', `CERT=${cert}`, '-e', `KEY=${key}`, server, 'bash', '-ec', SET_UP);
+      if (options.standby ?? false) {
+        const standby = await container('--shm-size', '1g');
+        await docker('exec', '-e', `PRIMARY=${host}`, standby, 'bash', '-ec', ADD_STANDBY);
+      }
     } catch (error) {
       await it[Symbol.asyncDispose]();
       throw error;
@@ -94,7 +124,7 @@ export class BenchPostgres implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#server, this.#tools].map((id) => docker('rm', '-f', '-v', id)));
+    await Promise.all(this.#containers.map((id) => docker('rm', '-f', '-v', id)));
   }
 }
 
