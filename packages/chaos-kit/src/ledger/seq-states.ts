@@ -66,7 +66,7 @@ export class SeqStates implements SeqBook {
       grown.set(this.#codes);
       this.#codes = grown;
     }
-    this.#codes.fill(CODES.pending, seq, this.length);
+    this.#mark(seq, count, CODES.pending);
     return seq;
   }
 
@@ -74,11 +74,17 @@ export class SeqStates implements SeqBook {
     const count = this.pendingFrom(seq);
     if (count === 0) throw new RangeError(`seq ${seq} is ${this.state(seq)}, not pending`);
     this.#counter.settle(seq, outcome);
-    this.#codes.fill(CODES[outcome], seq, seq + count);
+    this.#mark(seq, count, CODES[outcome]);
   }
 
   pendingFrom(seq: number): number {
     return this.#counter.pendingFrom(seq);
+  }
+
+  #mark(seq: number, count: number, code: number): void {
+    // `fill` costs more than all the rest where there is but one
+    if (count === 1) this.#codes[seq] = code;
+    else this.#codes.fill(code, seq, seq + count);
   }
 
   /** The state of a number; `never` when it was not handed out. */

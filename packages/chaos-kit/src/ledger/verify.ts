@@ -5,8 +5,9 @@ import { readFinal } from './final-read.ts';
 import type { FinalRead, FinalReadContext } from './final-read.ts';
 import { judgeRun, judgeUnread } from './judge-run.ts';
 import type { LedgerVerification, Seen } from './judge-run.ts';
+import type { RunRecord } from './run-record.ts';
 
-/** Reads the table, looks at what each instance holds, and judges the run. Does not reject for what the cluster does: a read that fails makes the run inconclusive. */
+/** Reads the table, looks at what each instance holds, and judges the run. Does not reject for what the cluster does: a read that fails makes the run inconclusive. @throws HistoryError when the history turns out to be damaged. */
 export async function verifyRun(context: FinalReadContext): Promise<LedgerVerification> {
   const startMs = performance.now();
   let read: FinalRead | undefined;
@@ -16,24 +17,24 @@ export async function verifyRun(context: FinalReadContext): Promise<LedgerVerifi
   } catch (error) {
     reason = errorReason(error);
   }
+  const { record } = await context.history.whole;
   await examineInstances(context);
-  const seen = seenBy(context);
-  if (read === undefined) return judgeUnread(context.record, reason, seen, startMs);
-  return judgeRun(context.record, read, seen, startMs);
+  const seen = seenBy(context, record);
+  if (read === undefined) return judgeUnread(record, reason, seen, startMs);
+  return judgeRun(record, read, seen, startMs);
 }
 
 /** Only where the target knows its instances. */
 async function examineInstances(context: FinalReadContext): Promise<void> {
   const { target, final, options, historyDir, catchUpMs, signal } = context;
-  if (historyDir === undefined || target.instances === undefined) return;
+  if (target.instances === undefined) return;
   using sink = new ObservationWriter(historyDir);
   const { table, applicationName } = options;
   await examine({ target, final, table, applicationName, sink, catchUpMs, signal });
 }
 
 /** What observers saw; a file of theirs that cannot be read is a doubt, no more. */
-function seenBy({ historyDir, record, clockUncertaintyMs }: FinalReadContext): Seen {
-  if (historyDir === undefined) return {};
+function seenBy({ historyDir, clockUncertaintyMs }: FinalReadContext, record: RunRecord): Seen {
   try {
     return { observations: readObservations(historyDir), clockUncertaintyMs };
   } catch (error) {

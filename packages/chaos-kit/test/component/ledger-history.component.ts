@@ -6,8 +6,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readHistory } from '../../src/ledger/history/replay.ts';
+import { readFinal } from '../../src/ledger/final-read.ts';
+import type { FinalHistory, FinalRead } from '../../src/ledger/final-read.ts';
+import { HistoryBeside } from '../../src/ledger/history/history-beside.ts';
+import { HistoryError } from '../../src/ledger/history/history-error.ts';
+import { HistoryReading, readHistory } from '../../src/ledger/history/replay.ts';
 import { HistoryWriteError, Ledger, verifyAgainst, verifyStored } from '../../src/ledger/index.ts';
+import { Payloads } from '../../src/ledger/payload.ts';
 import { until } from './container-host.ts';
 import type { LedgerProcessOptions } from './ledger-process.ts';
 import { PostgresCluster } from './postgres-cluster.ts';
@@ -89,13 +94,37 @@ describe('a run kept on disk', () => {
       expect(counts.rows).toBe(counts.acknowledged + counts.recovered);
       expect(verifyStored(historyDir).verification.counts).toEqual(counts);
 
+      // the same when the table is read before the history is known
+      const { options, systemIdentifier } = stored.manifest;
+      const nextTombstone = (): number => {
+        using reading = HistoryReading.open(historyDir);
+        return new HistoryBeside(reading).nextTombstone();
+      };
+      const whole = Promise.resolve(stored);
+      const payloads = new Payloads(options.seed, options.payloadBytes);
+      const how = { target, final, options, payloads, timeoutMs: 30_000, signal: new AbortController().signal };
+      const readBefore = async (later: FinalHistory['whole'], dir = historyDir): Promise<FinalRead> =>
+        readFinal({
+          ...how,
+          historyDir: dir,
+          history: { systemIdentifier, record: undefined, whole: later, nextTombstone },
+        });
+      const clean = { rows: counts.rows, unexpected: 0, duplicated: 0, corrupted: 0 };
+      expect((await readBefore(whole)).tally).toMatchObject(clean);
+      const nowhere = await readBefore(whole, join(historyDir, 'missing'));
+      expect(nowhere).toMatchObject({ tally: clean, notStored: expect.stringContaining('ENOENT') });
+      const damaged = Promise.reject(new HistoryError(historyDir, 64, 'is damaged'));
+      damaged.catch(() => undefined);
+      await expect(readBefore(damaged)).rejects.toThrow(HistoryError);
+
       // and it can still go red
-      const { table } = stored.manifest.options;
+      const { table } = options;
       await cluster.primary.sql(`delete from ${table} where writer = 1 and seq = 5`);
       await cluster.primary.sql(`insert into ${table} (writer, seq, epoch, payload) values (2, 65536, 1, 'x')`);
       const again = await verifyAgainst(historyDir, { target, final });
       expect(again.verification).toMatchObject({ verdict: 'fail', counts: { lost: 1, unexpected: 1 } });
       expect(again.verification.checks).toContainEqual(expect.objectContaining({ checker: 'hole', count: 1 }));
+      expect((await readBefore(whole)).tally).toMatchObject({ rows: counts.rows, unexpected: 1 });
       await cluster.primary.sql(`drop table ${table}`);
     },
   );

@@ -150,9 +150,9 @@ export const BLANK: Readonly<HistoryRecord> = {
 };
 
 const MULTIPLIER = 0x85ebca6b;
-const KINDS = new Map<number, RecordKind>(
-  Object.entries(RECORD_CODES).map(([kind, code]) => [code, kind as RecordKind]),
-);
+/** Kinds by their codes. */
+const KINDS: (RecordKind | undefined)[] = [];
+for (const [kind, code] of Object.entries(RECORD_CODES)) KINDS[code] = kind as RecordKind;
 const WORDS = HISTORY_FORMAT.recordBytes / 4;
 const HALVES = HISTORY_FORMAT.recordBytes / 2;
 const DOUBLES = HISTORY_FORMAT.recordBytes / 8;
@@ -210,14 +210,14 @@ export class RecordBlock {
   /** Whether a slot holds a whole record of a known kind, written as number `index`. */
   valid(slot: number, index: number): boolean {
     const code = this.#u16[slot * HALVES + 18] ?? 0;
-    return KINDS.has(code) && this.#u16[slot * HALVES + 19] === this.#check(slot * WORDS, index, code);
+    return KINDS[code] !== undefined && this.#u16[slot * HALVES + 19] === this.#check(slot * WORDS, index, code);
   }
 
   /** Reads a slot into `into`. */
   get(slot: number, into: HistoryRecord): void {
     const word = slot * WORDS;
     const half = slot * HALVES;
-    into.kind = KINDS.get(this.#u16[half + 18] ?? 0) ?? 'invoke';
+    into.kind = KINDS[this.#u16[half + 18] ?? 0] ?? 'invoke';
     into.atMs = this.#f64[slot * DOUBLES] ?? 0;
     into.lsn = ((this.#i32[word + 3] ?? 0) >>> 0) * 2 ** 32 + ((this.#i32[word + 2] ?? 0) >>> 0);
     into.seq = (this.#i32[word + 4] ?? 0) >>> 0;

@@ -19,8 +19,10 @@ import type { SessionFacts } from '../session.ts';
 import { eachRecord } from './cat.ts';
 import { HISTORY_FORMAT } from './format.ts';
 import { HistoryError, HistoryWriteError } from './history-error.ts';
+import { HistoryBeside } from './history-beside.ts';
 import { HistoryWriter } from './history-writer.ts';
-import { readHistory } from './replay.ts';
+import { HistoryReading, readHistory } from './replay.ts';
+import type { StoredRun } from './replay.ts';
 
 const facts: SessionFacts = {
   synchronousCommit: 'on',
@@ -118,6 +120,54 @@ test('a history read back is the record that was in memory', async () => {
     about: { cluster: { name: 'c' } },
     versions: { node: process.version, server: 170_000 },
     durability: { '-7': { synchronousCommit: 'on', synchronousStandbyNames: 'ANY 1 (a)', fsync: 'on' } },
+  });
+});
+
+describe('read beside something else', () => {
+  test.each([0, 1, 20, 1000])('it is the same, with %d records at once', async (atOnce) => {
+    const { record, path } = await written();
+    using reading = HistoryReading.open(path);
+    const history = new HistoryBeside(reading, atOnce);
+    expect(history.record === undefined).toBe(atOnce < 1000);
+    const run = await history.whole;
+    expect(history.record).toBe(run.record);
+    expect(contents(run.record)).toEqual(contents(record));
+    expect(history.systemIdentifier).toBe(record.systemIdentifier);
+  });
+
+  test('it is the same, whatever the size of the pieces', async () => {
+    const { record, path } = await written();
+    for (const most of [1, 2, 3, 7]) {
+      using reading = HistoryReading.open(path);
+      let run: StoredRun | undefined;
+      while (run === undefined) run = reading.advance(most);
+      expect(contents(run.record)).toEqual(contents(record));
+    }
+  });
+
+  test('damage that is found late is told to whoever waits for the whole', async () => {
+    const { path } = await written();
+    const file = join(path, 'history.bin');
+    const bytes = readFileSync(file);
+    const at = HISTORY_FORMAT.headerBytes + 30 * HISTORY_FORMAT.recordBytes;
+    bytes[at] = (bytes[at] ?? 0) ^ 1;
+    writeFileSync(file, bytes);
+    using reading = HistoryReading.open(path);
+    const history = new HistoryBeside(reading, 5);
+    await turn();
+    await expect(history.whole).rejects.toThrow(HistoryError);
+    expect(history.record).toBeUndefined();
+    using other = HistoryReading.open(path);
+    expect(() => new HistoryBeside(other, 1000)).toThrow(HistoryError);
+  });
+
+  test('its tombstones are numbered by the age of the run, after those of the run itself', async () => {
+    const { path } = await written();
+    using reading = HistoryReading.open(path);
+    const history = new HistoryBeside(reading);
+    const first = history.nextTombstone();
+    expect(first).toBeGreaterThanOrEqual(1);
+    expect([history.nextTombstone(), history.nextTombstone()]).toEqual([first + 1, first + 2]);
   });
 });
 

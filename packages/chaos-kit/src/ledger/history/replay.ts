@@ -30,31 +30,61 @@ export interface StoredRun {
  * @throws HistoryError for files that are foreign, of another version, missing, or damaged before their end.
  */
 export function readHistory(dir: string): StoredRun {
-  const manifest = readManifest(dir);
-  const lines = readSideFile(join(dir, HISTORY_FILES.strings));
-  const { batch, seed } = manifest.options;
-  const reader = RecordReader.open(dir);
-  try {
-    const { header, state } = reader;
-    if (seed !== header.seed) {
-      const file = join(dir, HISTORY_FILES.manifest);
-      throw new HistoryError(
-        file,
-        undefined,
-        `has seed ${seed}, but the records beside it have ${header.seed}: they are of different runs`,
-      );
-    }
+  using reading = HistoryReading.open(dir);
+  for (;;) {
+    const run = reading.advance(Infinity);
+    if (run !== undefined) return run;
+  }
+}
+
+/** A history that is read piece by piece, so that something else can go on meanwhile. */
+export class HistoryReading implements Disposable {
+  readonly dir: string;
+  readonly manifest: RunManifest;
+  readonly #reader: RecordReader;
+  readonly #replay: Replay;
+
+  private constructor(dir: string, manifest: RunManifest, reader: RecordReader, lines: readonly SideLine[]) {
+    this.dir = dir;
+    this.manifest = manifest;
+    this.#reader = reader;
+    const { batch } = manifest.options;
     const completions = new Completions(reader.pager(batch));
-    const replay = new Replay(new RunRecord(header.writers, undefined, { completions }), lines, batch);
-    reader.read((it) => replay.apply(it));
+    this.#replay = new Replay(new RunRecord(reader.header.writers, undefined, { completions }), lines, batch);
+  }
+
+  /** @throws HistoryError, as `readHistory` does, for what can be seen without reading the records. */
+  static open(dir: string): HistoryReading {
+    const manifest = readManifest(dir);
+    const lines = readSideFile(join(dir, HISTORY_FILES.strings));
+    const { seed } = manifest.options;
+    const reader = RecordReader.open(dir);
+    if (seed === reader.header.seed) return new HistoryReading(dir, manifest, reader, lines);
+    reader[Symbol.dispose]();
+    throw new HistoryError(
+      join(dir, HISTORY_FILES.manifest),
+      undefined,
+      `has seed ${seed}, but the records beside it have ${reader.header.seed}: they are of different runs`,
+    );
+  }
+
+  /** Reads up to `most` records more; returns the run when that were all of them. @throws HistoryError */
+  advance(most: number): StoredRun | undefined {
+    const reader = this.#reader;
+    const replay = this.#replay;
+    if (reader.read((it) => replay.apply(it), most) === most) return undefined;
     reader.assertTornEnd();
+    const { header, state } = reader;
     // every write of a run that ended by itself is in the file; otherwise some may have been sent whose records are lost
     if (state !== 'closed') replay.reserve();
     if (state === 'gave-up')
       replay.record.doubt('the history could not be written to its end: what came after is not known');
+    const { dir, manifest } = this;
     return { dir, manifest, header, state, records: reader.index, cutBytes: reader.cutBytes, record: replay.record };
-  } finally {
-    reader[Symbol.dispose]();
+  }
+
+  [Symbol.dispose](): void {
+    this.#reader[Symbol.dispose]();
   }
 }
 

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { readObservations } from '../../observers/observation-file.ts';
 import { judgeRun, judgeUnread } from '../judge-run.ts';
 import type { LedgerVerification } from '../judge-run.ts';
-import { Payloads } from '../payload.ts';
 import { Tally } from '../tally.ts';
 import { HISTORY_FILES } from './format.ts';
 import { HistoryError } from './history-error.ts';
@@ -24,8 +23,8 @@ export function verifyStored(dir: string): StoredVerification {
   const startMs = performance.now();
   const run = readHistory(dir);
   const { record, manifest } = run;
-  const { seed, payloadBytes, table } = manifest.options;
-  const tally = new Tally(record, new Payloads(seed, payloadBytes), record.tombstones);
+  const { table } = manifest.options;
+  const tally = new Tally(record);
   const seen = { observations: readObservations(dir), clockUncertaintyMs: manifest.clock?.uncertaintyMs };
   const facts = readRows(dir, (writer, seq, changed) => tally.add(writer, seq, changed));
   if (facts === undefined) {
