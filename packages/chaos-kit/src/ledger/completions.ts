@@ -23,6 +23,25 @@ export interface Completion {
 /** A completion as it is stored, with nothing left out. */
 export type StoredCompletion = Completion & { readonly count: number };
 
+/** A completion that is filled again and again, since one for each would be most of the garbage of a run; whoever is given it copies what it keeps. */
+export type CompletionSlot = { -readonly [K in keyof Completion]: Completion[K] };
+
+/** One that says nothing yet. */
+export function completionSlot(): CompletionSlot {
+  // doubles from the beginning, so that filling it does not change its shape; `count` is never left out later
+  return {
+    writer: 0,
+    seq: 0,
+    count: 1,
+    outcome: 'info',
+    dueMs: 0.5,
+    sentMs: 0.5,
+    endMs: 0.5,
+    origin: NO_ORIGIN,
+    lsn: 0.5,
+  };
+}
+
 /** Where completions can be read again that are not kept in memory. */
 export interface CompletionPager {
   /** Where the completion that is being pushed comes from. */

@@ -1,4 +1,4 @@
-import { Completions, NO_ORIGIN } from './completions.ts';
+import { Completions, NO_ORIGIN, completionSlot } from './completions.ts';
 import type { Completion } from './completions.ts';
 import type {
   DurabilityInForce,
@@ -83,6 +83,9 @@ export class RunRecord {
   #lastOrigin = 0;
   readonly #settings = new Map<number, DurabilitySettings>();
   readonly #inForce = new Map<number, DurabilityInForce>();
+  /** What the last acknowledgement found there. */
+  #last: InForce | undefined;
+  readonly #completion = completionSlot();
   readonly #reasons = new Map<string, ReasonCount>();
 
   /** With a sink, everything is told there before it is counted here. */
@@ -142,9 +145,16 @@ export class RunRecord {
   /** Settles an acknowledged write. Returns false when the settings behind `durabilityHash` are not known yet. */
   acknowledge(c: Omit<Completion, 'origin'>, server: string, timeline: number, durabilityHash: number): boolean {
     const origin = this.#origin(server, timeline, c.endMs);
-    // not by `...`, which costs more than all the rest: this is called for every write
-    const { writer, seq, count: writes, outcome, dueMs, sentMs, endMs, lsn } = c;
-    const completion = { writer, seq, count: writes, outcome, dueMs, sentMs, endMs, origin, lsn };
+    const completion = this.#completion;
+    completion.writer = c.writer;
+    completion.seq = c.seq;
+    completion.count = c.count;
+    completion.outcome = c.outcome;
+    completion.dueMs = c.dueMs;
+    completion.sentMs = c.sentMs;
+    completion.endMs = c.endMs;
+    completion.origin = origin;
+    completion.lsn = c.lsn;
     this.#sink?.acknowledged(completion, durabilityHash);
     const count = this.#settle(completion);
     const by = this.origins[origin];
@@ -153,15 +163,21 @@ export class RunRecord {
       by.lastAckMs = c.endMs;
     }
     this.lastAckMs = c.endMs;
-    let inForce = this.#inForce.get(durabilityHash);
-    if (inForce === undefined) {
-      const settings = this.#settings.get(durabilityHash) ?? UNKNOWN;
-      inForce = { ...settings, acknowledged: 0, firstAckMs: c.endMs, lastAckMs: c.endMs };
-      this.#inForce.set(durabilityHash, inForce);
-    }
+    if (this.#last?.hash !== durabilityHash) this.#last = this.#lookUp(durabilityHash, c.endMs);
+    const { inForce, known } = this.#last;
     inForce.acknowledged += count;
     inForce.lastAckMs = c.endMs;
-    return this.#settings.has(durabilityHash);
+    return known;
+  }
+
+  #lookUp(hash: number, atMs: number): InForce {
+    let inForce = this.#inForce.get(hash);
+    if (inForce === undefined) {
+      const settings = this.#settings.get(hash) ?? UNKNOWN;
+      inForce = { ...settings, acknowledged: 0, firstAckMs: atMs, lastAckMs: atMs };
+      this.#inForce.set(hash, inForce);
+    }
+    return { hash, inForce, known: this.#settings.has(hash) };
   }
 
   connected(writer: number, epoch: number, facts: SessionFacts, atMs: number): void {
@@ -225,6 +241,7 @@ export class RunRecord {
     this.#settings.set(durabilityHash, settings);
     const inForce = this.#inForce.get(durabilityHash);
     if (inForce !== undefined) this.#inForce.set(durabilityHash, { ...inForce, ...settings });
+    this.#last = undefined;
   }
 
   durability(): DurabilityProfile {
@@ -288,6 +305,14 @@ export class RunRecord {
       this.#reasons.set(key, { reason: key, count: writes });
     }
   }
+}
+
+/** Settings in force, by their hash. */
+interface InForce {
+  readonly hash: number;
+  readonly inForce: DurabilityInForce;
+  /** Whether the settings are known. */
+  readonly known: boolean;
 }
 
 const OTHER = 'other reasons';

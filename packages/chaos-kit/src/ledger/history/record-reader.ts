@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { NO_ORIGIN } from '../completions.ts';
-import type { Completion, CompletionPager } from '../completions.ts';
+import { NO_ORIGIN, completionSlot } from '../completions.ts';
+import type { CompletionPager, CompletionSlot } from '../completions.ts';
 import { BLANK, HISTORY_FILES, HISTORY_FORMAT, RecordBlock, decodeHeader } from './format.ts';
 import type { HistoryHeader, HistoryRecord, HistoryState } from './format.ts';
 import { HistoryError } from './history-error.ts';
@@ -107,13 +107,13 @@ export class RecordReader implements Disposable {
         try {
           block ??= new RecordBlock(BLOCK_RECORDS);
           const record = { ...BLANK };
+          const completion = completionSlot();
           let left = count;
           for (let index = position; left > 0;) {
             const loaded = load(fd, block, index, BLOCK_RECORDS);
             for (let slot = 0; slot < loaded && left > 0; slot++) {
               block.get(slot, record);
-              const completion = completionOf(record, batch);
-              if (completion === undefined) continue;
+              if (!readCompletion(record, batch, completion)) continue;
               push(completion);
               left--;
             }
@@ -141,15 +141,21 @@ export class RecordReader implements Disposable {
   }
 }
 
-/** The completion that a record tells of, if it does; `count` is its number of writes. */
-export function completionOf(it: HistoryRecord, count: number): Completion | undefined {
-  const { kind, writer, seq, atMs: endMs } = it;
-  const sentMs = endMs - it.serviceMs;
-  const dueMs = sentMs - it.queueMs;
-  if (kind === 'ok' || kind === 'ok-weak')
-    return { writer, seq, count, outcome: kind, dueMs, sentMs, endMs, origin: it.origin, lsn: it.lsn };
-  if (kind !== 'fail' && kind !== 'info') return undefined;
-  return { writer, seq, count, outcome: kind, dueMs, sentMs, endMs, origin: NO_ORIGIN, lsn: 0 };
+/** Reads the completion that a record tells of, if it does, into `into`; `count` is its number of writes. */
+export function readCompletion(it: HistoryRecord, count: number, into: CompletionSlot): boolean {
+  const { kind } = it;
+  const acknowledged = kind === 'ok' || kind === 'ok-weak';
+  if (!acknowledged && kind !== 'fail' && kind !== 'info') return false;
+  into.writer = it.writer;
+  into.seq = it.seq;
+  into.count = count;
+  into.outcome = kind;
+  into.endMs = it.atMs;
+  into.sentMs = it.atMs - it.serviceMs;
+  into.dueMs = into.sentMs - it.queueMs;
+  into.origin = acknowledged ? it.origin : NO_ORIGIN;
+  into.lsn = acknowledged ? it.lsn : 0;
+  return true;
 }
 
 function open(path: string): number {

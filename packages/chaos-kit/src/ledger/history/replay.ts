@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import { Completions } from '../completions.ts';
+import { Completions, completionSlot } from '../completions.ts';
 import { RunRecord } from '../run-record.ts';
 import { HISTORY_FILES } from './format.ts';
 import type { HistoryHeader, HistoryRecord, HistoryState } from './format.ts';
 import { HistoryError } from './history-error.ts';
 import { readManifest } from './manifest.ts';
 import type { RunManifest } from './manifest.ts';
-import { RecordReader, completionOf } from './record-reader.ts';
+import { RecordReader, readCompletion } from './record-reader.ts';
 import type { Answer } from './record-reader.ts';
 import { readSideFile } from './side-file.ts';
 import type { SideLine } from './side-file.ts';
@@ -95,6 +95,7 @@ export class Replay {
   readonly #batch: number;
   readonly #origins: { server: string; timeline: number }[] = [];
   readonly #reserved = new Map<number, number>();
+  readonly #completion = completionSlot();
 
   /** `lines` may grow while records are applied; `batch` is the number of writes per statement of the run. */
   constructor(record: RunRecord, lines: readonly SideLine[], batch: number) {
@@ -125,8 +126,8 @@ export class Replay {
         if (by === undefined) return { wrong: `origin ${it.origin} was not introduced` };
         const wrong = this.#notPending(it);
         if (wrong !== undefined) return { wrong };
-        const completion = completionOf(it, this.#batch);
-        if (completion !== undefined) record.acknowledge(completion, by.server, by.timeline, it.ref);
+        if (readCompletion(it, this.#batch, this.#completion))
+          record.acknowledge(this.#completion, by.server, by.timeline, it.ref);
         return undefined;
       }
       case 'fail':
@@ -135,8 +136,7 @@ export class Replay {
         if (line?.kind !== 'text') return this.#missing(it, line);
         const wrong = this.#notPending(it);
         if (wrong !== undefined) return { wrong };
-        const completion = completionOf(it, this.#batch);
-        if (completion !== undefined) record.unacknowledgedFor(completion, line.text);
+        if (readCompletion(it, this.#batch, this.#completion)) record.unacknowledgedFor(this.#completion, line.text);
         return undefined;
       }
       case 'reserve':
