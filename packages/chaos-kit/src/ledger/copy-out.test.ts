@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
-import { CopyOut } from './copy-out.ts';
+import { CopyOut, keepsNothing } from './copy-out.ts';
 
 function frame(kind: string, body: string): Buffer {
   const bytes = Buffer.alloc(5 + body.length);
@@ -49,6 +49,20 @@ describe('CopyOut', () => {
     stream.write('later');
     await new Promise(setImmediate);
     expect(seenByDriver()).toBe('HxNnoticecZIlater');
+  });
+
+  test.each([1, 3, 7, 1000])('keeps nothing of what it is given, in pieces of %i bytes', async (size) => {
+    const { copy, stream, rows } = copying();
+    copy.handleCommandComplete({ text: 'COPY 2' });
+    for (let at = 0; at < reply.length; at += size) {
+      expect(keepsNothing(stream)).toBe(true);
+      const lent = Buffer.from(reply.subarray(at, at + size));
+      stream.emit('data', lent);
+      lent.fill('x');
+    }
+    expect(await copy.done).toBe(2);
+    expect(rows).toEqual(['a\t1\n', 'b\t2\n']);
+    expect(keepsNothing(stream)).toBe(false);
   });
 
   test('a copy that came short, or that never reported, is no result', async () => {

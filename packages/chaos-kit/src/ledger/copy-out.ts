@@ -15,6 +15,14 @@ const HEAD_BYTES = 5;
 const SHORT_BYTES = 1024;
 const NO_BYTES: Buffer = Buffer.alloc(0);
 
+/** Streams that are read by a copy now. */
+const copying = new WeakSet<Duplex>();
+
+/** Whether bytes of a stream may be used again once its listeners have returned: a copy keeps none of them, the driver may. */
+export function keepsNothing(stream: Duplex): boolean {
+  return copying.has(stream);
+}
+
 /**
  * One `COPY … TO STDOUT` on an idle client. Rows are handed over as they arrive and not kept; the server sends exactly one
  * row per message. `done` resolves with their number when it is the one that the server reports, and rejects when the copy
@@ -93,6 +101,7 @@ export class CopyOut implements pg.Submittable {
         if (kind === COPY_DATA) this.#row(bytes, at + HEAD_BYTES, end);
         else {
           if (kind === READY_FOR_QUERY) {
+            copying.delete(stream);
             stream.off('data', take);
             for (const listener of driver) stream.on('data', (data) => void listener.call(stream, data));
             pass(Buffer.concat([bytes.subarray(at), after]));
@@ -106,6 +115,7 @@ export class CopyOut implements pg.Submittable {
       if (at < bytes.length) rest = Buffer.from(bytes.subarray(at));
       return false;
     };
+    copying.add(stream);
     stream.on('data', take);
   }
 

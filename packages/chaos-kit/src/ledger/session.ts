@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import pg from 'pg';
+import { keepsNothing } from './copy-out.ts';
 import { Deadline } from './deadline.ts';
 import { DURABILITY_HASH_SQL } from './durability.ts';
 import type { DurabilitySettings } from './durability.ts';
@@ -269,7 +270,7 @@ function socketThat(take: (bytes: Buffer) => boolean): Socket {
       buffer: READ_BUFFER,
       callback(length) {
         const bytes = READ_BUFFER.subarray(0, length);
-        if (!take(bytes)) socket.emit('data', Buffer.from(bytes));
+        if (!take(bytes)) socket.emit('data', keepsNothing(socket) ? bytes : Buffer.from(bytes));
         return true;
       },
     },

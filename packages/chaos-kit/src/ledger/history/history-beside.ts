@@ -7,8 +7,8 @@ import type { HistoryReading, StoredRun } from './replay.ts';
 const TOMBSTONE_MS = 100;
 /** So many records are read before anything else is done: the most that are read in about 100 ms. */
 const AT_ONCE = 1_000_000;
-/** So many are read between two looks at the sockets: about 0.3 ms, in which no server fills what the system keeps for us. */
-const BETWEEN = 4096;
+/** So many are read between two looks at the sockets: less than a millisecond, in which no server fills what the system keeps for us. */
+const BETWEEN = 8192;
 
 /**
  * The history of a run while its table is read. A short one is known before the server is touched. The rest of a long one is
