@@ -23,14 +23,16 @@ export function readPlainAnswer(bytes: Buffer): Executed | undefined {
   if (!endsWithReady(bytes) || bytes[bytes.length - 1] !== IDLE) return undefined;
   const rowEnd = endOf(bytes, BIND_COMPLETE_BYTES);
   if (bytes[rowEnd] !== COMMAND_COMPLETE || endOf(bytes, rowEnd) + READY_BYTES !== bytes.length) return undefined;
+  // one string for all of them, since what it costs to make one hardly depends on its length
+  const text = bytes.toString('latin1');
   const row: (string | null)[] = [];
   for (let at = BIND_COMPLETE_BYTES + 7; at < rowEnd;) {
     const length = bytes.readInt32BE(at);
     at += 4;
-    row.push(length < 0 ? null : bytes.toString('latin1', at, at + length));
+    row.push(length < 0 ? null : text.slice(at, at + length));
     at += Math.max(0, length);
   }
-  return { row, count: countOfTag(bytes.toString('latin1', rowEnd + 5, bytes.length - READY_BYTES - 1)) };
+  return { row, count: countOfTag(text.slice(rowEnd + 5, -READY_BYTES - 1)) };
 }
 
 /** Rows affected, which a command tag such as `INSERT 0 1` ends with. */

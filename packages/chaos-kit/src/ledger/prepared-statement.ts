@@ -16,17 +16,21 @@ interface Prepared {
 
 /**
  * A named statement with parameters of text, prepared by its first execution on a connection. One execution is one write to
- * the socket: bind, execute and sync in one buffer, without a description of the row. Parameters must be ASCII.
+ * the socket: bind, execute and sync at once, without a description of the row. Messages are strings of one character per
+ * byte, which cost half of what buffers do. Parameters must be ASCII.
  */
 export class PreparedStatement {
   readonly name: string;
   readonly text: string;
-  readonly #parse: Buffer;
+  readonly #parse: string;
+  /** Of Bind: the unnamed portal, the statement, no format codes. */
+  readonly #head: string;
 
   constructor(name: string, text: string) {
     this.name = name;
     this.text = text;
-    this.#parse = message('P', `${name}\0${text}\0`, 2);
+    this.#parse = message('P', `${name}\0${text}\0${int16(0)}`);
+    this.#head = `\0${name}\0${int16(0)}`;
   }
 
   /** One execution, to be handed to the driver. */
@@ -34,32 +38,14 @@ export class PreparedStatement {
     return new Execution(this, values, settled);
   }
 
-  /** Bytes of an execution on a connection. */
-  bytes(connection: pg.Connection, values: readonly string[]): Buffer {
+  /** Messages of an execution on a connection. */
+  messages(connection: pg.Connection, values: readonly string[]): string {
     const { parsedStatements } = connection as pg.Connection & Prepared;
-    const bound = this.#bind(values);
-    return parsedStatements[this.name] === this.text ? bound : Buffer.concat([this.#parse, bound]);
-  }
-
-  #bind(values: readonly string[]): Buffer {
-    // B: length, portal, statement, no format codes, parameters with their lengths, no result formats; then E and S
-    let length = 4 + 1 + this.name.length + 1 + 2 + 2 + 2;
-    for (const value of values) length += 4 + value.length;
-    const bytes = Buffer.allocUnsafe(1 + length + EXECUTE_SYNC.length);
-    bytes[0] = 0x42;
-    let at = bytes.writeUInt32BE(length, 1);
-    bytes[at++] = 0;
-    at += bytes.write(this.name, at, 'latin1');
-    bytes[at++] = 0;
-    at = bytes.writeUInt16BE(0, at);
-    at = bytes.writeUInt16BE(values.length, at);
-    for (const value of values) {
-      at = bytes.writeUInt32BE(value.length, at);
-      at += bytes.write(value, at, 'latin1');
-    }
-    at = bytes.writeUInt16BE(0, at);
-    EXECUTE_SYNC.copy(bytes, at);
-    return bytes;
+    let parameters = '';
+    for (const value of values) parameters += int32(value.length) + value;
+    // no result formats: all of them are text
+    const bound = message('B', this.#head + int16(values.length) + parameters + int16(0)) + EXECUTE_SYNC;
+    return parsedStatements[this.name] === this.text ? bound : this.#parse + bound;
   }
 }
 
@@ -94,7 +80,7 @@ export class Execution implements pg.Submittable {
     // what cannot be written any more is told by the end of the connection
     if (!stream.writable) return;
     this.sent = true;
-    stream.write(this.#statement.bytes(connection, this.#values));
+    stream.write(this.#statement.messages(connection, this.#values), 'latin1');
   }
 
   handleDataRow({ fields }: DataRowMessage): void {
@@ -114,14 +100,17 @@ export class Execution implements pg.Submittable {
   }
 }
 
-function message(type: string, text: string, zeros: number): Buffer {
-  const body = Buffer.from(text, 'latin1');
-  const bytes = Buffer.alloc(1 + 4 + body.length + zeros);
-  bytes.write(type, 'latin1');
-  bytes.writeUInt32BE(4 + body.length + zeros, 1);
-  body.copy(bytes, 5);
-  return bytes;
+function message(type: string, body: string): string {
+  return type + int32(4 + body.length) + body;
+}
+
+function int16(value: number): string {
+  return String.fromCharCode(value >>> 8, value & 255);
+}
+
+function int32(value: number): string {
+  return String.fromCharCode(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
 }
 
 /** Execute of the unnamed portal without a limit of rows, and Sync. */
-const EXECUTE_SYNC = Buffer.concat([message('E', '\0', 4), message('S', '', 0)]);
+const EXECUTE_SYNC = message('E', `\0${int32(0)}`) + message('S', '');
