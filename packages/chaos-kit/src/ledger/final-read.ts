@@ -6,6 +6,7 @@ import { adminOf, assertRightServer, endSessions, quiesce } from './final-guard.
 import { HistoryError } from './history/history-error.ts';
 import { RowsWriter, readRows } from './history/rows-file.ts';
 import type { ReadFacts } from './history/rows-file.ts';
+import { finalApplicationName } from './options.ts';
 import type { ResolvedLedgerOptions } from './options.ts';
 import type { Payloads } from './payload.ts';
 import { RowLines } from './row-lines.ts';
@@ -151,9 +152,4 @@ function tallyOfFile(dir: string, rows: RowsWriter, record: RunRecord): Tally {
   const tally = new Tally(record);
   readRows(dir, (writer, seq, changed) => tally.add(writer, seq, changed));
   return tally;
-}
-
-/** Name of the reading session: not one of those that it ends. */
-export function finalApplicationName(options: ResolvedLedgerOptions): string {
-  return `${options.applicationName}-final`;
 }

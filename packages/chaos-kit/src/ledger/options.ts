@@ -124,3 +124,8 @@ export function resolveLedgerOptions(options: LedgerOptions): ResolvedLedgerOpti
     applicationName: `chaos-ledger-${run}`,
   };
 }
+
+/** Name of the session of the final read: not one of those that it ends. */
+export function finalApplicationName(options: ResolvedLedgerOptions): string {
+  return `${options.applicationName}-final`;
+}

@@ -1,5 +1,5 @@
 import { LedgerStartError, errorReason } from './errors.ts';
-import { finalApplicationName } from './final-read.ts';
+import { finalApplicationName } from './options.ts';
 import type { ResolvedLedgerOptions } from './options.ts';
 import type { RunRecord } from './run-record.ts';
 import { Session } from './session.ts';

@@ -1,22 +1,23 @@
 import { expect, test } from 'vitest';
-import { parseTimelineHistory, readForks } from './timeline-forks.ts';
+import { readForks } from './timeline-forks.ts';
 
 const never = new AbortController().signal;
+const answering = (history: string) => async () => [{ history }];
 
-test('reads the history that a promotion writes', () => {
+test('reads the history that a promotion writes', async () => {
   const text = '1\t0/176CCC8\tno recovery target specified\n\n# comment\n2\t0/9000000\tbefore 2026-01-01 00:00:00+00\n';
-  expect(parseTimelineHistory(text, 'f')).toEqual([
+  expect(await readForks(answering(text), 3, never)).toEqual([
     { timeline: 1, lsn: 0x176ccc8, reason: 'no recovery target specified' },
     { timeline: 2, lsn: 0x9000000, reason: 'before 2026-01-01 00:00:00+00' },
   ]);
 });
 
 test.each([
-  ['', 'f names no earlier timeline'],
-  ['x\t0/1\ty', 'f has a line "x\t0/1\ty" that is no fork'],
-  ['1\tabc', 'f has a line "1\tabc" that is no fork'],
-])('%j is unknown', (text, unknown) => {
-  expect(parseTimelineHistory(text, 'f')).toEqual({ unknown });
+  ['', 'pg_wal/00000003.history names no earlier timeline'],
+  ['x\t0/1\ty', '"x\\t0/1\\ty" is no line of a timeline history'],
+  ['1\tabc', '"1\\tabc" is no line of a timeline history'],
+])('%j is unknown', async (text, unknown) => {
+  expect(await readForks(answering(text), 3, never)).toEqual({ unknown: expect.stringContaining(unknown) as string });
 });
 
 test('asks for the file of the timeline, and says why it got none', async () => {

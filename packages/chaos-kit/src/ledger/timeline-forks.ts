@@ -1,6 +1,6 @@
+import { parseLsn, parseTimelineHistory } from '@cnpg-chaos/cnpg-utils';
 import { errorReason } from './errors.ts';
-import type { TimelineFork, TimelineForks } from './history/rows-file.ts';
-import { parsePosition } from './lsn.ts';
+import type { TimelineForks } from './history/rows-file.ts';
 import { columnText } from './target.ts';
 import type { AdminQuery } from './target.ts';
 
@@ -21,21 +21,15 @@ export async function readForks(
   try {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(READ_TIMEOUT_MS)]);
     const [row] = await admin(`select pg_read_file('${file}') as history`, limit);
-    return parseTimelineHistory(columnText(row, 'history') ?? '', file);
+    const forks = parseTimelineHistory(columnText(row, 'history') ?? '').map(
+      ({ timeline: left, switchpoint, reason }) => ({
+        timeline: left,
+        lsn: Number(parseLsn(switchpoint)),
+        reason,
+      }),
+    );
+    return forks.length > 0 ? forks : { unknown: `${file} names no earlier timeline` };
   } catch (error) {
     return { unknown: errorReason(error) };
   }
-}
-
-/** Reads a timeline history file: parent timeline, position and reason per line, separated by tabs. */
-export function parseTimelineHistory(text: string, file: string): TimelineForks {
-  const forks: TimelineFork[] = [];
-  for (const line of text.split('\n')) {
-    if (line.trim() === '' || line.startsWith('#')) continue;
-    const [parent = '', position = '', reason = ''] = line.split('\t');
-    const lsn = parsePosition(position);
-    if (!/^\d+$/.test(parent) || lsn === undefined) return { unknown: `${file} has a line "${line}" that is no fork` };
-    forks.push({ timeline: Number(parent), lsn, reason: reason.trim() });
-  }
-  return forks.length > 0 ? forks : { unknown: `${file} names no earlier timeline` };
 }
