@@ -2,7 +2,7 @@ import { NotFoundError } from '@cnpg-chaos/cnpg-utils';
 import { managedByLabels, runLabel } from '../../safety/labels.ts';
 import type { EngineContext, Leftover } from '../engine.ts';
 import { chaosMeshApiVersion, type ChaosObject, faultKinds } from './chaos-object.ts';
-import { listPodLevel, podLevelKinds, releasePodStep, sourcesOf } from './pod-level.ts';
+import { isSettled, listPodLevel, podLevelKinds, releasePodStep, sourcesOf } from './pod-level.ts';
 import { removeChaosStep } from './remove-chaos.ts';
 
 const labelSelector = Object.entries(managedByLabels)
@@ -11,7 +11,7 @@ const labelSelector = Object.entries(managedByLabels)
 
 /**
  * Fault objects of the kit that are still there, by label, those that only a finalizer keeps among them; and rules on pods
- * whose fault object is gone. A kind whose CRD is not installed has none.
+ * whose fault object is gone, or that the controller has not taken out of the pod yet. A kind whose CRD is not installed has none.
  */
 export async function leftoverObjects(context: EngineContext, signal: AbortSignal): Promise<readonly Leftover[]> {
   const [objects, rules] = await Promise.all([faultObjects(context, signal), orphanedRules(context, signal)]);
@@ -59,14 +59,16 @@ async function orphanedRules(context: EngineContext, signal: AbortSignal): Promi
         const ref = { apiVersion: chaosMeshApiVersion, kind: parentKind, namespace, name };
         if ((await kube.find(ref, { signal })) !== undefined) alive.add(source);
       }
-      return objects.flatMap((object) =>
-        sourcesOf(object)
+      return objects.flatMap((object): Leftover[] => {
+        const what = `${kind} ${object.metadata.namespace}/${object.metadata.name}`;
+        const undo = (source: string) => releasePodStep(kind, object.metadata, source);
+        if (sourcesOf(object).length === 0 && !isSettled(object)) {
+          return [{ what: `${what} has no rules, and what is in the pod is not known yet`, undo: undo('') }];
+        }
+        return sourcesOf(object)
           .filter((source) => !alive.has(source))
-          .map((source) => ({
-            what: `${kind} ${object.metadata.namespace}/${object.metadata.name} has rules of ${source}, which is gone`,
-            undo: releasePodStep(kind, object.metadata, source),
-          })),
-      );
+          .map((source) => ({ what: `${what} has rules of ${source}, which is gone`, undo: undo(source) }));
+      });
     }),
   );
   return found.flat();

@@ -48,6 +48,7 @@ test('its undo is plain data that names it, known before it exists', () => {
     {
       kind: 'remove-chaos',
       data: { kind: 'PodChaos', namespace: 'team', name: 'primary-killed-1a2b3c4d', pods: ['team/pg-1', 'team/pg-2'] },
+      limitMs: 120_000,
     },
   ]);
   expect(JSON.parse(JSON.stringify(undo))).toEqual(undo);

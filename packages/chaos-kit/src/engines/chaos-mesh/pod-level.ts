@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConflictError, ForbiddenError, type KubeClient, NotFoundError } from '@cnpg-chaos/cnpg-utils';
+import { EngineError } from '../engine-error.ts';
 import type { UndoStep } from '../engine.ts';
 import { retryConflicts } from '../retry-transient.ts';
 import { chaosMeshApiVersion } from './chaos-object.ts';
@@ -19,12 +20,16 @@ export const podLevelKinds: Readonly<Record<string, string>> = {
   IOChaos: 'PodIOChaos',
 };
 
+// longer than the controller may be silent
+const releaseLimitMs = 90_000;
+
 /** Name of the undo that takes the rules of a fault object, which is gone, off a pod. */
 export const releasePodKind = 'release-pod';
 
 /** The undo of rules that are left on a pod. */
 export function releasePodStep(kind: string, pod: { namespace: string; name: string }, source: string): UndoStep {
-  return { kind: releasePodKind, data: { kind, namespace: pod.namespace, name: pod.name, source } };
+  const data = { kind, namespace: pod.namespace, name: pod.name, source };
+  return { kind: releasePodKind, data, limitMs: releaseLimitMs };
 }
 
 /**
@@ -51,10 +56,13 @@ export async function podLevelProblem(
 
 /**
  * Takes the rules of a fault object off a pod: from the list, which the controller then puts into the pod. Rules of others
- * stay. A list that is empty and in force is removed; one that the controller cannot put into the pod is, too.
+ * stay. A list that is empty and in force is removed; so is one that the controller says it cannot put into the pod, and one
+ * whose pod is gone. While it says nothing the list stays: it is all that will make it take the rules out of the pod.
  *
- * @param settleMs how long the controller may take to put a changed list of rules into the pod
+ * @param waits.settleMs how long the controller may go on failing to put a changed list of rules into the pod
+ * @param waits.silentMs how long it may say nothing; it watches anew some time after the API server was away
  * @returns what was done
+ * @throws EngineError when the controller said nothing for too long
  */
 export async function releasePod(
   kube: KubeClient,
@@ -62,22 +70,29 @@ export async function releasePod(
   pod: { namespace: string; name: string },
   source: string,
   signal: AbortSignal,
-  settleMs = 5_000,
+  { settleMs = 5_000, silentMs = 60_000 }: { settleMs?: number; silentMs?: number } = {},
 ): Promise<string> {
-  const deadline = performance.now() + settleMs;
+  const startedAt = performance.now();
   const what = `${kind} ${pod.namespace}/${pod.name}`;
   let taken = false;
   for (;;) {
     const found = await find(kube, kind, pod, signal);
     if (found === undefined) return taken ? `${what}: rules taken off` : `${what} does not exist`;
-    const late = performance.now() >= deadline;
+    const failed = found.status?.failedMessage ?? '';
+    const waitedMs = performance.now() - startedAt;
     if (sourcesOf(found).includes(source)) {
       taken = true;
       await retryConflicts(() => takeOff(kube, kind, pod, source, signal), signal);
-    } else if (isSettled(found) || late) {
+    } else if (isSettled(found) || (waitedMs >= settleMs && (failed !== '' || !(await podExists(kube, pod, signal))))) {
       if (sourcesOf(found).length > 0) return `${what}: rules taken off, those of others stay`;
-      const why = isSettled(found) ? '' : ` although ${found.status?.failedMessage ?? 'the controller did not answer'}`;
+      const why = isSettled(found) ? '' : ` although ${failed || 'its pod is gone'}`;
       if (await removeIfSame(kube, found, signal)) return `${what}: removed${why}`;
+    } else if (failed === '' && waitedMs >= silentMs) {
+      const waited = `${Math.round(silentMs / 1000)} s`;
+      throw new EngineError(
+        'chaos-mesh',
+        `${what}: the controller has not taken the rules out of the pod for ${waited}`,
+      );
     }
     await sleep(200, undefined, { signal });
   }
@@ -115,7 +130,8 @@ function lists(object: PodLevelObject): [name: string, rules: Rule[]][] {
   );
 }
 
-function isSettled({ metadata, status }: PodLevelObject): boolean {
+/** What it says is in the pod. */
+export function isSettled({ metadata, status }: PodLevelObject): boolean {
   const failed = status?.failedMessage ?? '';
   return failed === '' && (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0);
 }
@@ -155,6 +171,11 @@ async function removeIfSame(kube: KubeClient, object: PodLevelObject, signal: Ab
 
 function find(kube: KubeClient, kind: string, pod: { namespace: string; name: string }, signal: AbortSignal) {
   return kube.find<PodLevelObject>(refOf(kind, pod), { signal });
+}
+
+async function podExists(kube: KubeClient, pod: { namespace: string; name: string }, signal: AbortSignal) {
+  const { namespace, name } = pod;
+  return (await kube.find({ apiVersion: 'v1', kind: 'Pod', namespace, name }, { signal })) !== undefined;
 }
 
 function refOf(kind: string, { namespace, name }: { namespace: string; name: string }) {

@@ -11,7 +11,7 @@ const group = '/apis/chaos-mesh.org/v1alpha1';
 const chaosPath = `${group}/namespaces/team/networkchaos/f-1`;
 const podPath = `${group}/namespaces/team/podnetworkchaos/pg-1`;
 const entry = { data: { kind: 'NetworkChaos', namespace: 'team', name: 'f-1', pods: ['team/pg-1'] } };
-const quick = { deleteMs: 300, forceMs: 300, patchMs: 300, settleMs: 300 };
+const quick = { deleteMs: 300, forceMs: 300, patchMs: 300, settleMs: 300, silentMs: 300 };
 
 let store: ObjectStore;
 let context: EngineContext;
@@ -128,6 +128,26 @@ describe('rules on a pod', () => {
     await chaosMeshEngine.undo({ ...found.undo, id: 's', engine: 'chaos-mesh', faultId: 'sweep' }, context, signal);
     expect(store.at(podPath)).toBeUndefined();
     await expect(leftoverObjects(context, signal)).resolves.toEqual([]);
+  });
+
+  test('stay until the controller has taken them out of the pod: a list that is gone would leave them there for good', async () => {
+    putRules(['team/f-1'], { observedGeneration: 2 });
+    const pod = { namespace: 'team', name: 'pg-1' };
+    const release = (silentMs: number) =>
+      releasePod(store.kube, 'PodNetworkChaos', pod, 'team/f-1', signal, { settleMs: 100, silentMs });
+    const podItself = '/api/v1/namespaces/team/pods/pg-1';
+    store.put(podItself, { apiVersion: 'v1', kind: 'Pod', metadata: { namespace: 'team', name: 'pg-1' } });
+    await expect(release(300)).rejects.toThrow('the controller has not taken the rules out of the pod for 0 s');
+    expect(store.at(podPath)?.['spec']).toEqual({ iptables: [], tcs: [] });
+    const [found] = await leftoverObjects(context, signal);
+    expect(found?.what).toBe('PodNetworkChaos team/pg-1 has no rules, and what is in the pod is not known yet');
+    const later = release(5_000);
+    putRules([], { observedGeneration: 3 });
+    await expect(later).resolves.toBe('PodNetworkChaos team/pg-1: removed');
+    await expect(leftoverObjects(context, signal)).resolves.toEqual([]);
+    putRules(['team/f-1'], { observedGeneration: 2 });
+    store.drop(podItself);
+    await expect(release(5_000)).resolves.toBe('PodNetworkChaos team/pg-1: removed although its pod is gone');
   });
 
   test('whose fault object lives are not', async () => {

@@ -17,11 +17,22 @@ export interface LadderWaits {
   readonly forceMs: number;
   /** After the finalizers were patched away: the API server removes the object. @default 5000 */
   readonly patchMs: number;
-  /** After the rules were taken off a pod's list: the controller puts the rest into the pod. @default 5000 */
+  /** After the rules were taken off a pod's list, while the controller fails to put the rest into the pod. @default 5000 */
   readonly settleMs: number;
+  /** The same, while it says nothing. @default 60000 */
+  readonly silentMs: number;
 }
 
-const defaultWaits: LadderWaits = { deleteMs: 15_000, forceMs: 5_000, patchMs: 5_000, settleMs: 5_000 };
+const defaultWaits: LadderWaits = {
+  deleteMs: 15_000,
+  forceMs: 5_000,
+  patchMs: 5_000,
+  settleMs: 5_000,
+  silentMs: 60_000,
+};
+
+// all rungs one after the other, and time for the answers in between
+const ladderLimitMs = 120_000;
 
 /**
  * The undo of a fault object, as data.
@@ -30,7 +41,7 @@ const defaultWaits: LadderWaits = { deleteMs: 15_000, forceMs: 5_000, patchMs: 5
  */
 export function removeChaosStep(object: ChaosObject, pods: readonly string[]): UndoStep {
   const { namespace, name } = object.metadata;
-  return { kind: removeChaosKind, data: { kind: object.kind, namespace, name, pods } };
+  return { kind: removeChaosKind, data: { kind: object.kind, namespace, name, pods }, limitMs: ladderLimitMs };
 }
 
 /** Which rung of the ladder ended it. */
@@ -58,10 +69,7 @@ export async function removeChaos(
     await Promise.all(
       pods.map((pod) => {
         const [namespace = ref.namespace, name = ''] = pod.split('/');
-        return retryTransient(
-          () => releasePod(kube, podKind, { namespace, name }, source, signal, waits.settleMs),
-          signal,
-        );
+        return retryTransient(() => releasePod(kube, podKind, { namespace, name }, source, signal, waits), signal);
       }),
     );
   }
