@@ -23,6 +23,9 @@ const { values } = parseArgs({
     only: { type: 'string' },
   },
 });
+const PARTS = ['bare', 'pair', 'steady', 'verify'];
+if (values.only !== undefined && !PARTS.includes(values.only))
+  throw new Error(`--only '${values.only}' is none of ${PARTS.join(', ')}`);
 const seconds = Number(values.seconds);
 const wanted = (part: string): boolean => values.only === undefined || values.only === part;
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
