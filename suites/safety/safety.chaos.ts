@@ -9,7 +9,7 @@ import {
   removeRunFolder,
   sweep,
 } from '@cnpg-chaos/chaos-kit';
-import { KubeClient } from '@cnpg-chaos/cnpg-utils';
+import { KubeClient, waitForHealthy, waitForOperatorReady } from '@cnpg-chaos/cnpg-utils';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { contextOf } from './child/context.ts';
 import { type Family, familiesNamed } from './families.ts';
@@ -83,6 +83,12 @@ async function leftovers(): Promise<{ found: string[]; blind: readonly string[] 
   return { found: scan.found.map(({ what }) => what), blind: scan.blind };
 }
 
+/** A run that only healed leaves a cluster that is still coming back; the next one must not be refused for that. */
+async function steady(): Promise<void> {
+  const cluster = { namespace: profileNamespace, name: 'pg' };
+  await Promise.all([waitForOperatorReady(kube), waitForHealthy(kube, cluster, { timeoutMs: 300_000 })]);
+}
+
 /** Families that are put in force together, and those that need a run each. */
 function groups(): Family[][] {
   const together = families.filter(({ alone }) => alone !== true);
@@ -96,6 +102,7 @@ describe('a test that ends in its own process leaves nothing', { tags: ['safety'
   for (const family of families) {
     describe(`${family.name}`, () => {
       beforeAll(async () => {
+        await steady();
         ended.set(family.name, await runChild('ended.cell.ts', [family.name], lab));
       }, 900_000);
 
@@ -128,6 +135,7 @@ describe('a run that is ended from outside leaves nothing', { tags: ['safety'] }
         let left: Awaited<ReturnType<typeof leftovers>>;
 
         beforeAll(async () => {
+          await steady();
           run = await runChild(
             'killed.cell.ts',
             group.map(({ name }) => name),
@@ -174,6 +182,7 @@ describe.skipIf(!chosen('everybody killed'))('the leak detector', { tags: ['safe
       let swept: Awaited<ReturnType<typeof sweep>>;
 
       beforeAll(async () => {
+        await steady();
         const run = await runChild(
           'killed.cell.ts',
           group.map(({ name }) => name),
