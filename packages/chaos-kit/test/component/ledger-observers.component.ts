@@ -35,7 +35,7 @@ const served = (instance: PostgresInstance) => `${instance.host.address}:${insta
 describe.concurrent('observers', () => {
   async function start(cluster: PostgresCluster, options: { rate?: number; writers?: number } = {}): Promise<Ledger> {
     const historyDir = join(scratch, String(serial++));
-    return Ledger.start(cluster.observed, { rate: 500, writers: 4, seed: 21, ...options, historyDir });
+    return Ledger.start(cluster.observed, { rate: 250, writers: 4, seed: 21, ...options, historyDir });
   }
 
   test('see a failover that loses nothing, and find nothing; offline they say the same', async () => {

@@ -19,7 +19,7 @@ export async function until(what: string, condition: () => Promise<boolean>): Pr
   const deadline = performance.now() + 20_000;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`${what}: not within 20 s`);
-    await sleep(100);
+    await sleep(250);
   }
 }
 
