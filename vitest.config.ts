@@ -13,6 +13,9 @@ const totals: ['json', { outputFile: string }] = ['json', { outputFile: '.vitest
 // Processes that tests start load what others have compiled: where Node keeps it by itself when asked to.
 const env = { NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache') };
 
+// Of unit and component tests together, which share them; component tests mostly wait.
+const workers = 5;
+
 export default defineConfig({
   resolve: { conditions },
   // Workers resolve as `ssr`, global setups and reporters as `__vitest__`, which takes its conditions from neither.
@@ -31,7 +34,7 @@ export default defineConfig({
           env,
           // Many run vitest or a command in a process of its own; a machine that is busy takes its time.
           testTimeout: 60_000,
-          maxWorkers: 3,
+          maxWorkers: workers,
           sequence: { groupOrder: 0 },
         },
       },
@@ -45,8 +48,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 300_000,
           globalSetup: ['./packages/chaos-kit/test/component/global-setup.ts'],
-          // They mostly wait for servers.
-          maxWorkers: 5,
+          maxWorkers: workers,
           sequence: { groupOrder: 0 },
         },
       },
