@@ -13,6 +13,7 @@ import {
   CLUSTER_KIND,
   CNPG_API_VERSION,
   KubeClient,
+  podRestarts,
   waitForHealthy,
   waitForOperatorReady,
 } from '@cnpg-chaos/cnpg-utils';
@@ -94,12 +95,23 @@ async function leftovers(): Promise<{ found: string[]; blind: readonly string[] 
   }
 }
 
-/** A run that only healed leaves a cluster that is still coming back; the next one must not be refused for that. */
+/**
+ * A run that only healed leaves a cluster that is still coming back; the next one must not be refused for that. Controllers end
+ * when the API server is away: after a few times the kubelet would keep them down for minutes, and nobody could heal.
+ */
 async function steady(): Promise<void> {
+  await Promise.all(['cnpg-system', 'chaos-mesh'].map(forgetRestarts));
   const cluster = { namespace: profileNamespace, name: 'pg' };
   // the first run makes it
   if ((await kube.find({ apiVersion: CNPG_API_VERSION, kind: CLUSTER_KIND, ...cluster })) === undefined) return;
   await Promise.all([waitForOperatorReady(kube), waitForHealthy(kube, cluster, { timeoutMs: 300_000 })]);
+}
+
+async function forgetRestarts(namespace: string): Promise<void> {
+  const kind = { apiVersion: 'v1', kind: 'Pod', namespace };
+  for (const pod of await kube.list<Parameters<typeof podRestarts>[0]>(kind)) {
+    if (podRestarts(pod) > 0) await kube.deleteIfExists({ ...kind, name: pod.metadata?.name ?? '' });
+  }
 }
 
 /** Families that are put in force together, and those that need a run each. */
