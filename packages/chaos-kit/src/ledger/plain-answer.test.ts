@@ -1,13 +1,6 @@
 import { expect, test } from 'vitest';
+import { backendMessage as message } from '../../test/ledger/backend-message.ts';
 import { endsWithReady, readPlainAnswer } from './plain-answer.ts';
-
-function message(kind: string, body: Buffer | string = ''): Buffer {
-  const bytes = Buffer.from(body);
-  const head = Buffer.alloc(5);
-  head.write(kind);
-  head.writeUInt32BE(4 + bytes.length, 1);
-  return Buffer.concat([head, bytes]);
-}
 
 function row(...fields: (string | null)[]): Buffer {
   const parts = fields.map((field) => {

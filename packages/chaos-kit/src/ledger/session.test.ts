@@ -5,16 +5,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { makeTestCertificate } from '../../../cnpg-utils/test/support/test-certificates.ts';
+import { backendMessage as message } from '../../test/ledger/backend-message.ts';
 import { Execution, PreparedStatement } from './prepared-statement.ts';
 import { Session } from './session.ts';
-
-function message(kind: string, body: Buffer | string = ''): Buffer {
-  const bytes = Buffer.from(body);
-  const head = Buffer.alloc(5);
-  head.write(kind);
-  head.writeUInt32BE(4 + bytes.length, 1);
-  return Buffer.concat([head, bytes]);
-}
 
 const ready = message('Z', 'I');
 const plain = Buffer.concat([

@@ -37,8 +37,8 @@ const held = new Map<string, Held>();
 
 /**
  * Opens sessions as the application, through the `-rw` Service, until the server refuses more, and takes each slot that
- * becomes free later. They are idle, and the server ends them by itself at the time to live (`idle_session_timeout`, PostgreSQL 14). They also end when the process
- * that opened them does.
+ * becomes free later. They are idle, and the server ends them by itself at the time to live (`idle_session_timeout`,
+ * PostgreSQL 14). They also end when the process that opened them does.
  */
 export function exhaustConnections(): Action {
   return {
