@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach } from 'vitest';
 import { Ledger } from '../../src/ledger/index.ts';
 import type { LedgerOptions, LedgerTarget } from '../../src/ledger/index.ts';
@@ -33,6 +34,12 @@ export async function outcomeScene(): Promise<OutcomeScene> {
     },
     async hangCommits(ledger) {
       await cluster.standby().holdReceiver();
+      // an answer of the standby that was on its way may still let one of them go on
+      for (let acked = -1; acked !== ledger.progress.acked;) {
+        acked = ledger.progress.acked;
+        await cluster.primary.untilWaitingForStandby(ledger.options.applicationName, WRITERS);
+        await sleep(100);
+      }
       await cluster.primary.untilWaitingForStandby(ledger.options.applicationName, WRITERS);
     },
   };
