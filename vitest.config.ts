@@ -14,7 +14,7 @@ const totals: ['json', { outputFile: string }] = ['json', { outputFile: '.vitest
 const env = { NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache') };
 
 // Of unit and component tests together, which share them; component tests mostly wait.
-const workers = 5;
+const workers = 3;
 
 export default defineConfig({
   resolve: { conditions },
